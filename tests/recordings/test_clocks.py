@@ -257,6 +257,7 @@ def test_what_ends_before_the_movie_is_told_what_to_add_if_it_pauses(tmp_path, p
     there = (TIME < 15) & ~(paused & (TIME > 5) & (TIME < 9))
     words = refusal(tmp_path / "b.csv", {"t": TIME[there], "labels": RUNS[there].astype(int)})
     assert "covers 0 to 14.99 s, but the movie 0 to 19.967 s" in words
+    assert "behavior_time_unit" not in words  # in s it is about as long as the movie
     assert ("if only changes" in words) == paused
 
 

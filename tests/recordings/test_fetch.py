@@ -227,6 +227,9 @@ def test_a_disk_without_room_is_said_before_the_download(server, tmp_path, monke
     with pytest.raises(UserError, match="4 MB to download, but 1 MB are free"):
         fetch.fetch(fetch.record_files("zenodo:7", site=site), tmp_path)
     assert not downloads(server)
+    (tmp_path / ".s1.tif.part").write_bytes(CONTENT["s1.tif"][:2_600_000])  # there is for the rest
+    fetch.fetch(fetch.record_files("zenodo:7", site=site), tmp_path)
+    assert downloads(server) == ["bytes=2600000-"]
 
 
 @pytest.mark.parametrize(

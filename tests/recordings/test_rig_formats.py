@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import struct
 import sys
+from types import SimpleNamespace
 
 import h5py
 import numpy as np
@@ -13,7 +14,7 @@ import scipy.io
 
 from make_movies import save_nwb
 from mesodecode.base.files import UserError
-from mesodecode.recordings.readers import npy, pulses, spike2
+from mesodecode.recordings.readers import npy, pulses, spike2, tdms
 from mesodecode.recordings.readers.arrays import Held, Unreadable
 from mesodecode.recordings.readers.behavior import read_behavior
 from mesodecode.recordings.readers.clocks import Frames, read_times
@@ -133,7 +134,8 @@ def test_events_of_spike2_are_all_there_in_pauses_too(tmp_path):
 def test_files_of_recorders_that_are_none(tmp_path, name, words):
     pytest.importorskip("neo"), pytest.importorskip("pyabf"), pytest.importorskip("nptdms")
     (tmp_path / name).write_bytes(b"no such file" * 3)
-    assert words in refusal(read_variables, tmp_path / name, ["x"])
+    line = refusal(read_variables, tmp_path / name, ["x"])
+    assert line.startswith(f"{tmp_path / name}: ") and words in line
 
 
 @pytest.mark.parametrize(
@@ -168,6 +170,22 @@ def test_abf_has_channels_units_and_times(tmp_path):
     np.testing.assert_allclose(held.time, np.arange(2000) / 100)
     got = read_behavior(path, frames=Frames(200, 10.0), behavior_speed="channel 1")
     assert got["labels"].tolist() == [*LABELS, 0, 0] * 20
+
+
+def test_sweeps_of_abf_begin_when_they_do_and_a_name_has_one_channel(tmp_path, monkeypatch):
+    """By what pyabf gives of two sweeps, 3 s apart, of three channels, two of them of one name."""
+    samples = np.arange(12.0).reshape(3, 4)
+    about = {"adcNames": ["wheel\0", "ttl", "ttl"], "adcUnits": ["cm/s", "V", "V"]}
+    file = SimpleNamespace(data=samples, sampleRate=10, sweepTimesSec=[0, 3], **about)
+    monkeypatch.setitem(sys.modules, "pyabf", SimpleNamespace(ABF=lambda _: file))
+    path = tmp_path / "b.abf"
+    path.write_bytes(b"ABF2")
+    held, inside = read_variables(path, ["wheel", "ttl"])
+    assert inside == ["ttl (several)", "wheel"]
+    assert held["wheel"].values.tolist() == [0, 1, 2, 3] and held["wheel"].unit == "cm/s"
+    np.testing.assert_allclose(held["wheel"].time, [0, 0.1, 3, 3.1])
+    line = refusal(read_times, path, "ttl", 2, 10.0)
+    assert line == f"{path}: ttl is the name of several channels; rename them"
 
 
 def test_tdms_has_channels_with_the_clock_of_their_waveforms(tmp_path):
@@ -219,6 +237,38 @@ def test_a_waveform_of_tdms_that_was_recorded_in_pieces_has_a_gap(tmp_path):
     np.testing.assert_allclose(held["rig/wheel"].time, expected, atol=1e-9)
     np.testing.assert_allclose(held["rig/whole"].time, 0.5 + np.arange(2 * n) / 100, atol=1e-9)
     assert held["rig/wheel"].values.tolist() == [*(20.0 * RUNS), *(20.0 * RUNS)]
+
+
+@pytest.mark.parametrize("order", "<>")
+def test_starts_of_waveforms_stand_where_the_structure_of_tdms_has_them(tmp_path, order):
+    """Two segments by NI's "TDMS File Format Internal Structure", the last without its end."""
+    stamps = [struct.pack(f"{order}Qq", fraction, 10) for fraction in (1, 2)]
+    data, blocks, places = bytes(24), [], []
+    for i, said in enumerate(([stamps[0], stamps[1]], [stamps[1]])):
+        about = b"x".join(b"wf_start_time" + struct.pack(f"{order}I", 68) + one for one in said)
+        ends = -1 % 2**64 if i else len(about) + len(data)
+        flags = struct.pack("<I", 14 | (64 if order == ">" else 0))
+        lead = b"TDSm" + flags + struct.pack(f"{order}I2Q", 4713, ends, len(about))
+        places.append((sum(map(len, blocks)), set(said)))
+        blocks.append(lead + about + data)
+    path = tmp_path / "b.tdms"
+    path.write_bytes(b"".join(blocks))
+    assert list(tdms._segments(path)) == places
+    with tdms._Beginning(path, places[1][0]) as first:
+        assert first.read() == blocks[0] and first.seek(-4, 2) == len(blocks[0]) - 4
+        assert first.read(9) == data[:4]
+
+
+def test_times_of_a_waveform_of_tdms_go_on_by_the_starts_of_its_pieces():
+    start = np.datetime64("2024-01-31T12:00:00.0")
+    about = {"wf_increment": 0.5, "wf_start_offset": 1.0}
+    later = [(i, start + np.timedelta64(s, "s")) for i, s in ((0, 0), (2, 10), (3, 20))]
+    for pieces, times in (
+        ([], [1, 1.5, 2, 2.5, 3]),
+        (later, [1, 1.5, 11, 21, 21.5]),
+    ):
+        assert tdms._times(about, pieces, 5).tolist() == times
+    assert tdms._times({"wf_start_offset": 1.0}, [], 5) is None
 
 
 def save_wavesurfer(path, sweeps, **head):
