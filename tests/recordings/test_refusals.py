@@ -6,6 +6,7 @@ import zipfile
 from pathlib import Path
 from types import SimpleNamespace
 
+import h5py
 import numpy as np
 import pytest
 import roifile
@@ -13,8 +14,23 @@ import scipy.io
 import tifffile
 
 from mesodecode.base.files import UserError
-from mesodecode.recordings import alignment, harmonise, masks, wfield
-from mesodecode.recordings.readers import clocks, image_files, pixels, pose, pulses
+from mesodecode.recordings import alignment, harmonise, masks, preprocess, roi_files, wfield
+from mesodecode.recordings.axes import Asked
+from mesodecode.recordings.movie import WithoutBlank
+from mesodecode.recordings.readers import (
+    clocks,
+    image_files,
+    intervals,
+    pixels,
+    pose,
+    pulses,
+    samples,
+    speeds,
+    svd,
+    target_traces,
+)
+from mesodecode.recordings.readers.arrays import Bouts, Variable
+from mesodecode.recordings.session_sources import Sources
 
 ROI = roifile.ImagejRoi.frompoints([[0, 0], [3, 0], [3, 3]]).tobytes()
 
@@ -65,6 +81,43 @@ def points(**table):
     wfield._points({"landmarks_im": table}, "landmarks_im", Path("a.json"))
 
 
+def sources(**more):
+    given = {"movie": "m.tif", "behavior": "b.mat", "frame_rate": 30.0}
+    Sources.of(given | more, None)
+
+
+def rois_of_table(folder):
+    (folder / "r.csv").write_text('V1,M1\n1.5,2\n1.5,"2,5"\n')
+    roi_files.read_signals(folder / "r.csv", 2)
+
+
+def rois_of_words(folder, *words):
+    scipy.io.savemat(folder / "r.mat", {"dat_roi": np.array(words, object)})
+    roi_files.read_rois(folder / "r.mat")
+
+
+def circles(folder):
+    (folder / "c.csv").write_text('name,x\nV1,1,2,3\n"')
+    masks.read_masks(folder / "c.csv", 8, 8)
+
+
+def trace(data, **more):
+    return samples.Trace("b.csv", "bouts", data, **more)
+
+
+def beyond(folder):
+    """A correction whose ratio is beyond float32."""
+    frames = np.ones((3, 2, 2), np.float32)
+    frames[1, 0, 0] = np.inf
+    stack = SimpleNamespace(shape=frames.shape, dtype=frames.dtype, path=Path("m.tif"))
+    stack.blocks = lambda size: iter([(0, frames)])
+    with h5py.File(folder / "o.h5", "w") as file, np.errstate(invalid="ignore"):
+        preprocess.write_frames(file, stack, None)
+
+
+U, SVT = np.ones((2, 3, 4)), np.ones((4, 5))
+SIX = pixels.placed_in(np.ones((2, 3), bool), "X", "movie_shape")
+BLANK = {"path": "m.mat", "shape": (3, 2, 2), "dtype": U.dtype, "axes": None, "names": ()}
 BLACK = np.stack([np.array([[5, 0], [0, 0]]), np.array([[0, 9], [9, 9]])], -1).astype(np.uint8)
 ASKED = SimpleNamespace(image=np.ones((3, 4)), shape=(4, 3), mask="m.npy", axes=None)
 
@@ -118,6 +171,60 @@ REFUSED = {
     "nothing but black": (
         lambda _: image_files._grey(BLACK, "i.png"),
         "i.png: an image of which nothing but black is shown",
+    ),
+    "a rate of 0": (lambda _: sources(frame_rate=0.0), "frame_rate: 0.0 frames/s; needs a number"),
+    "ROIs of two files": (
+        lambda _: sources(rois="r.mat", roi_masks="m.tif"),
+        "r.mat, m.tif: ROI signals from a file or from masks; give one",
+    ),
+    "a movie without values": (
+        lambda _: WithoutBlank(SimpleNamespace(**BLANK, blank=np.ones(3, bool))),
+        "m.mat: all frames are without values",
+    ),
+    "U with rows and columns, and their number": (
+        lambda _: svd.SvdMovie(Path("U.npy"), U, SVT, None, SIX),
+        "U.npy: U (2, 3, 4) has rows and columns; leave out movie_shape",
+    ),
+    "U of other pixels": (
+        lambda _: svd.SvdMovie(Path("U.npy"), U[0], SVT, None, SIX),
+        "U.npy: U (3, 4), but movie_shape shows 6 pixels",
+    ),
+    "pixels of three axes": (
+        lambda _: pixels.asked_for(Asked(shape=(2, 3, 4)), "X", Path("m.npy")),
+        "m.npy: movie_shape of pixels x frames is height and width",
+    ),
+    "pixels along the axis of time": (
+        lambda _: pixels.letters_of("m.npy", (6, 9), SIX, "TYX"),
+        "m.npy: axes TYX, but its axis of 6 pixels is another",
+    ),
+    "ROI signals with two kinds of decimals": (
+        rois_of_table,
+        "r.csv: column M1 has decimal commas, and another column decimal points; write one",
+    ),
+    "ROI signals in words": (
+        lambda f: rois_of_words(f, "a", "b"),
+        "r.mat: dat_roi holds text; needs numbers, ROIs x frames",
+    ),
+    "ROI signals in a cell of arrays": (
+        lambda f: rois_of_words(f, "a", [1.0, 2.0]),
+        "r.mat: dat_roi is a cell array, and cell 2 of it neither a word nor a number",
+    ),
+    "circles in rows of other lengths": (circles, "c.csv: not a table ("),
+    "a sample without a state": (
+        lambda _: target_traces._coded(trace(None), ["run", "nan"], ["run"], {"run": 0}),
+        "b.csv: bouts holds 'nan', none of target_states (run); write the state of each sample",
+    ),
+    "intervals without frames": (
+        lambda _: intervals.bouts_of(trace(Bouts(np.zeros(1), np.ones(1)))),
+        "b.csv: bouts: intervals need the frames' times",
+    ),
+    "positions of another number than frames": (
+        lambda _: speeds._times(trace(Variable(np.zeros(3)), frames=clocks.Frames(4, 30.0))),
+        "b.csv: bouts of 3 samples, but the movie has 4 frames; name their time stamps in",
+    ),
+    "corrected pixels beyond their type": (
+        beyond,
+        "m.tif: pixels beyond the range of their type, once corrected",
     ),
     "JSON that ends early": (json_of_wfield, "a.json: not JSON (Expecting value"),
     "polygons that end early": (polygons, "a.json: not JSON (Expecting value"),
