@@ -30,7 +30,7 @@ from scipy.special import expit, logit
 from scipy.stats import spearmanr
 
 from mesodecode.base.roc_auc import roc_auc
-from mesodecode.decoders import roi_rnn
+from mesodecode.decoders import roi_networks
 from mesodecode.decoders.applied import read_by_last_layer
 from mesodecode.decoders.fitted import linear
 from mesodecode.decoders.networks import rnn_decoder
@@ -119,16 +119,16 @@ def fit_gru(
         for role in ("train", "valid")
     }
     for seed in SEEDS:
-        fitted = roi_rnn.fit_roi_rnn(roles["train"], roles["valid"], {**settings, "seed": seed})
+        fitted = roi_networks.fit(roles["train"], roles["valid"], {**settings, "seed": seed})
         network = rnn_decoder(roles["train"][0].features.shape[1], settings)
         network.load_state_dict(fitted.state)
         networks.append(network.eval())
 
     def applied(asked: Sequence[Recording]) -> dict[str, Output]:
         sessions, found = signals_of(asked, settings), {}
-        made = [roi_rnn.predict_roi_rnn(network, sessions, settings) for network in networks]
+        made = [roi_networks.predict(network, sessions, settings) for network in networks]
         for one in sessions:
-            source = roi_rnn.windows([one], settings)
+            source = roi_networks.windows([one], settings)
             rows = read_by_last_layer(networks[0], source, source.centres)
             seeds = [predicted[one.session].probability for predicted in made]
             found[one.session] = Output(made[0][one.session], seeds, rows)

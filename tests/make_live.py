@@ -11,7 +11,7 @@ import torch
 
 from make_decoders import N_FEATURES, SIDE, trained_cnn
 from mesodecode.cli import main
-from mesodecode.decoders import extraction, feature_files, networks, predict, roi_rnn, weights
+from mesodecode.decoders import extraction, feature_files, networks, predict, roi_networks, weights
 from mesodecode.decoders.fitted import linear, roi_classical
 from mesodecode.recordings.recording import read_recording
 from mesodecode.recordings.roi_signals import signals_of
@@ -118,7 +118,7 @@ def offline(paths, recording):
         trained = weights.load_trained(paths[0], "cnn", "finetuned", "cnn_rnn", "roi_rnn")
         if trained.kind == "roi_rnn":
             mine = signals_of([recording], trained.settings)
-            found = roi_rnn.predict_roi_rnn(trained.build(), mine, trained.settings)
+            found = roi_networks.predict(trained.build(), mine, trained.settings)
         elif trained.kind == "cnn_rnn":
             features = recording.path.with_suffix(".features")
             extraction.extract({None: weights.load_trained(paths[1], "cnn")}, [recording], features)

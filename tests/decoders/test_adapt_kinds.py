@@ -19,7 +19,7 @@ from sklearn.preprocessing import StandardScaler
 from mesodecode.base import windows
 from mesodecode.base.files import UserError
 from mesodecode.cli import main
-from mesodecode.decoders import applied, inputs, networks, predictions, roi_rnn, validation
+from mesodecode.decoders import applied, inputs, networks, predictions, roi_networks, validation
 from mesodecode.decoders import linear_networks as adapted_linear
 from mesodecode.decoders.adapt import adapted, few_shot
 from mesodecode.decoders.fitted import linear, roi_classical
@@ -81,7 +81,7 @@ def fitted(kind, **changed):
     if kind == "gru":
         torch.manual_seed(2)
         network = networks.rnn_decoder(4, settings).eval()
-        return applied.SignalDecoder(network, settings), lambda mine: roi_rnn.predict_roi_rnn(
+        return applied.SignalDecoder(network, settings), lambda mine: roi_networks.predict(
             network, given_signals(mine), settings
         )
     model = roi_classical.fit_classical(given_signals(TRAINING), settings)

@@ -16,7 +16,7 @@ from make_decoders import N_FEATURES, TINY, refused, trained_cnn
 from make_decoders import run as verb
 from mesodecode.base import windows
 from mesodecode.base.files import UserError
-from mesodecode.decoders import applied, inputs, networks, predict, predictions, roi_rnn
+from mesodecode.decoders import applied, inputs, networks, predict, predictions, roi_networks
 from mesodecode.decoders.adapt import adapted
 from mesodecode.decoders.fitted import linear, roi_classical
 from mesodecode.decoders.linear_networks import Pixels, of_windows
@@ -97,7 +97,7 @@ def decoder_of(kind, w=2, base=None, **how):
         settings |= {"hidden_size": 5, "dropped": []}
         torch.manual_seed(2)
         network = networks.rnn_decoder(3, settings).eval()
-        return applied.SignalDecoder(network, settings), lambda mine: roi_rnn.predict_roi_rnn(
+        return applied.SignalDecoder(network, settings), lambda mine: roi_networks.predict(
             network, roi_signals.signals_of(mine, settings), settings
         )
     settings = schema.defaults("roi_classical", input="rois", model=kind, half_window=w) | how

@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from mesodecode.base.files import UserError
-from mesodecode.decoders import choose, pass_mice, passed, roi_rnn
+from mesodecode.decoders import choose, pass_mice, passed, roi_networks
 from mesodecode.decoders.weights import TrainedEpochs
 from mesodecode.recordings.roi_signals import SessionSignals
 from mesodecode.study import schema
@@ -43,13 +43,13 @@ VALID = [session("c1", "c", 2, noise=3.0), session("c2", "c", 3, n=97, noise=3.0
 
 def trained(**changed):
     made = settings(**changed)
-    fitted = roi_rnn.fit_roi_rnn(TRAIN, [], made)
+    fitted = roi_networks.fit(TRAIN, [], made)
     lines = [vars(line) for line in fitted.history]
     return TrainedEpochs("roi_rnn", made, ("a", "b"), fitted.states, lines)
 
 
 def passed_through(training, sessions):
-    sources = {one.session: roi_rnn.windows([one], training.settings) for one in sessions}
+    sources = {one.session: roi_networks.windows([one], training.settings) for one in sessions}
     return passed.Passed(sessions[0].mouse, False, pass_mice.pass_sessions(training, sources))
 
 
@@ -80,7 +80,7 @@ def test_frames_that_judge_go_on_from_session_to_session(run_length, frame_step)
     ],
 )
 def test_the_epoch_chosen_afterwards_is_that_of_a_training_that_validated(changed):
-    alone = roi_rnn.fit_roi_rnn(TRAIN, VALID, settings(**changed))
+    alone = roi_networks.fit(TRAIN, VALID, settings(**changed))
     training = trained(**changed)
     best, history = choose.choose(training, [passed_through(training, VALID)])
     assert len(training.states) == 6

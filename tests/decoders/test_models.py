@@ -459,6 +459,13 @@ def test_files_of_training_of_another_kind_are_told_from_those_needed(tmp_path):
         load_trained(tmp_path / "w.pt", "cnn", "finetuned")
 
 
+@pytest.mark.parametrize("kind", ["os.system", "networks", ["cnn"]])
+def test_a_file_chooses_no_network_but_those_that_are_known(tmp_path, kind):
+    TrainedEpochs(kind, GRU, ("a",), [gru_state()], [{"epoch": 1}]).save(tmp_path / "w.pt")
+    with pytest.raises(UserError, match=r"w.pt: of a '.*' decoder, a kind that is not known here"):
+        load_epochs(tmp_path / "w.pt")
+
+
 def test_weights_of_which_a_byte_is_another_are_refused(tmp_path):
     path, state, name = tmp_path / "w.pt", gru_state(), "rnn.weight_hh_l0"
     Trained("roi_rnn", GRU, ("a",), ("b",), state).save(path)

@@ -17,7 +17,7 @@ from make import Hostile
 from make_recordings import LEAD, PLANTED, recordings, write_rois
 from mesodecode.base.files import UserError
 from mesodecode.cli import main
-from mesodecode.decoders import predictions
+from mesodecode.decoders import predictions, roi_networks
 from mesodecode.decoders.fitted import roi_classical
 from mesodecode.decoders.fitted.roi_classical import (
     Fitted,
@@ -29,7 +29,6 @@ from mesodecode.decoders.fitted.roi_classical import (
 )
 from mesodecode.decoders.networks import RNNDecoder
 from mesodecode.decoders.predictions import bind
-from mesodecode.decoders.roi_rnn import fit_roi_rnn, predict_roi_rnn, windows
 from mesodecode.decoders.weights import load_trained
 from mesodecode.recordings.recording import with_labels_of
 from mesodecode.recordings.roi_signals import session_signals
@@ -72,11 +71,11 @@ def aucs(tested: int = 5, **decoder) -> np.ndarray:
 
 
 def gru(train, valid, test, settings):
-    fitted = fit_roi_rnn(train, valid, settings)
+    fitted = roi_networks.fit(train, valid, settings)
     sizes = {key: settings[key] for key in ("hidden_size", "bidirectional")}
     model = RNNDecoder(train[0].features.shape[1], cell=settings["rnn"], **sizes)
     model.load_state_dict(fitted.state)
-    return predict_roi_rnn(model, test, settings)
+    return roi_networks.predict(model, test, settings)
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -133,7 +132,7 @@ def test_every_recurrent_decoder_of_the_paper_trains(rnn, bidirectional):
 def test_windows_are_views_of_one_array_and_shift_against_their_label():
     line = study(rnn="gru", half_window=4, shift=-7).decoders["d"].settings
     signals, _ = session_signals(recordings()[:2], line)
-    source = windows(signals, line)
+    source = roi_networks.windows(signals, line)
     kept = [a + t for a in (0, 900) for t in range(11, 900)]  # t-11 … t-3, and t itself
     assert source.centres.tolist() == kept
     at = torch.tensor([kept[0], kept[-1]])
@@ -147,7 +146,7 @@ def test_windows_are_views_of_one_array_and_shift_against_their_label():
 def test_classical_windows_are_those_of_recurrent_decoders():
     line = study(rnn="gru", half_window=3, shift=2).decoders["d"].settings
     signals, _ = session_signals(recordings()[:1], line)
-    source = windows(signals, line)
+    source = roi_networks.windows(signals, line)
     assert decodable(signals[0], line).tolist() == source.centres.tolist()
     rows = flat_windows(signals[0], decodable(signals[0], line), line)
     np.testing.assert_array_equal(rows, source.batch(source.centres).flatten(1).numpy())

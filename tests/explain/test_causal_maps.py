@@ -10,7 +10,7 @@ import torch
 
 from make_decoders import HALF_WINDOW, trained_cnn, trained_rnn, write_recording
 from mesodecode.base.roc_auc import roc_auc
-from mesodecode.decoders import networks, predict, roi_rnn
+from mesodecode.decoders import networks, predict, roi_networks
 from mesodecode.decoders.weights import Trained
 from mesodecode.explain import cutout, cutout_scores, shap_maps
 from mesodecode.recordings import roi_signals
@@ -93,5 +93,5 @@ def test_maps_of_signals_end_at_the_decoded_frame(recording):
     how = schema.defaults("importance_shap", decoder="roi") | {"windows": 5, "background": 4}
     made = shap_maps.shap_map(trained, [one], [], how, decoder="roi")
     assert made.frame.tolist() == [-6, -5, -4, -3, -2, -1, 0]
-    source = roi_rnn.windows(roi_signals.signals_of([one], settings), settings)
+    source = roi_networks.windows(roi_signals.signals_of([one], settings), settings)
     assert source.centres[0] == 15 + 6

@@ -112,10 +112,11 @@ def whole(tmp_path) -> dict:
     torch.manual_seed(0)
     cnn = CNNDecoder("test_efficientnet")
     rnn = RNNDecoder(cnn.n_features, cell="gru", hidden_size=3)
-    settings = {"backbone": "test_efficientnet", "half_window": 1, "rnn": "gru", "dropout": 0.0}
-    settings |= {"hidden_size": 3, "num_layers": 1, "bidirectional": False}
+    of_windows = {"half_window": 1, "rnn": "gru", "dropout": 0.0}
+    of_windows |= {"hidden_size": 3, "num_layers": 1, "bidirectional": False}
     made = {"cnn": cnn, "cnn_rnn": rnn, "finetuned": CNNRNNDecoder(cnn, rnn)}
     for kind, network in made.items():
+        settings = {"backbone": "test_efficientnet"} | ({} if kind == "cnn" else of_windows)
         trained = Trained(kind, settings, ("a", "b"), ("c",), network.state_dict())
         trained.save(tmp_path / f"{kind}.pt")
     return {kind: network.eval() for kind, network in made.items()}

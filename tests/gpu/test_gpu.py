@@ -28,7 +28,7 @@ from torch import nn
 from torch.nn.modules.module import register_module_forward_pre_hook
 
 from device_cases import CASES, NAME, SETS, TINY, Cohort, numbers, verbs_with_device
-from mesodecode.decoders import device, predict, roi_rnn
+from mesodecode.decoders import device, predict, roi_networks
 from mesodecode.decoders.feature_files import read_features
 from mesodecode.decoders.weights import Trained, load_epochs, load_trained
 from mesodecode.recordings.recording import read_recordings
@@ -110,7 +110,7 @@ class Cohorts:
             made = predict.predict(trained, features)
         elif trained.kind == "roi_rnn":
             signals = signals_of(read_recordings([there / "m3.h5"]), trained.settings)
-            made = roi_rnn.predict_roi_rnn(trained.build(), signals, trained.settings)
+            made = roi_networks.predict(trained.build(), signals, trained.settings)
         else:
             made = predict.predict(trained, read_recordings([there / "m3.h5"]))
         return {session: one.probability for session, one in made.items()}

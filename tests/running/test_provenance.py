@@ -320,11 +320,11 @@ def test_imports_are_followed_to_the_end():
 BEHIND = {
     "preprocess": 63,  # a module a format; masks that lie turned, by the AUC of the light
     "fit_roi": 17,  # targets and their losses, outputs and scores: two to four in all that train
-    "train_rnn": 31,
+    "train_rnn": 30,
     "train_cnn": 30,
-    "finetune": 36,  # of each epoch of the CNN that is chosen
+    "finetune": 35,  # of each epoch of the CNN that is chosen
     "predict": 29,
-    "train_roi": 36,
+    "train_roi": 35,
     "fit_linear": 17,  # with what fit-roi shares with it
     "hold_out": 41,  # all kinds that are trained in one step; movies of sessions are compared
     "cutout": 65,  # through the one door to decoders of all kinds; compiled where that pays

@@ -8,10 +8,10 @@ import pytest
 
 from mesodecode.base.files import UserError
 from mesodecode.cli import VERBS
-from mesodecode.decoders import fitted_files
+from mesodecode.decoders import fitted_files, roi_networks, train, weights
 from mesodecode.report import decoder_words, importance_words
 from mesodecode.study import importance, kinds, schema
-from mesodecode.study.kinds import FITTED, KINDS, TRAINED
+from mesodecode.study.kinds import FITTED, IMAGE_NETWORKS, KINDS, SIGNAL_NETWORKS, TRAINED
 
 # Settings that a study has to give, and no more
 LEAST = {
@@ -78,6 +78,22 @@ def test_each_trained_kind_says_what_it_reads_and_where_its_models_are(name):
     half, shift = kind.window(filled(name))
     assert half >= 0 and shift == 0
     assert kind.network == ("epochs" in schema.properties(name))
+
+
+def test_files_of_weights_are_of_the_kinds_of_networks_and_of_no_other():
+    assert set(weights.MADE_BY) == {*IMAGE_NETWORKS, *SIGNAL_NETWORKS, "cnn_rnn"}
+    assert IMAGE_NETWORKS == ("cnn", "finetuned") and SIGNAL_NETWORKS == ("roi_rnn",)
+
+
+@pytest.mark.parametrize("name", [name for name, kind in TRAINED.items() if kind.network])
+def test_each_network_that_starts_from_no_other_has_a_verb_and_what_training_asks_for(name):
+    kind, settings = KINDS[name], schema.properties(name)
+    wanted = train.SETTINGS if kind.of_images else (*roi_networks.SETTINGS, "half_window", "shift")
+    assert set(wanted) <= set(settings)
+    assert bool(kind.trains) == ("start_from" not in settings)
+    if kind.trains:
+        verb = kind.trains.train
+        assert VERBS[verb.replace("_", "-")] == f"decoders.{verb}" and verb.startswith("train")
 
 
 @pytest.mark.parametrize("name", FITTED)

@@ -2,6 +2,7 @@
 
 import argparse
 import ast
+import json
 import re
 from pathlib import Path
 
@@ -9,15 +10,32 @@ import pytest
 
 from make import ROOT
 from mesodecode import cli
+from mesodecode.study.kinds import KINDS
+
+
+def of_table(text: str) -> dict[str, str]:
+    """Return rule -> text, of a rule that is made of the table of kinds, as of each kind."""
+    how, key = re.search(r"kind\.(fits|trains)\.(\w+)", text).groups()
+    found = {}
+    for job in filter(None, (getattr(kind, how) for kind in KINDS.values())):
+        its = text
+        for name, value in vars(job).items():
+            verb = json.dumps(value).replace("_", "-")
+            its = its.replace(f'kind.{how}.{name}.replace("_", "-")', verb)
+            its = its.replace(f"kind.{how}.{name}", json.dumps(value))
+        found[getattr(job, key)] = its
+    return found
+
 
 RULES = {
-    name or re.search(r"kind\.fits\.\w+", text)[0]: text
+    rule: each
     for path in sorted((ROOT / "workflow" / "rules").glob("*.smk"))
     for name, text in re.findall(
         r"^ *(?:use rule \w+ as|rule) ?(\w*)(?: with)?:\n(.*?)(?=^ *(?:use )?rule\b|\Z)",
         path.read_text(),
         re.S | re.M,
     )
+    for rule, each in ({name: text} if name else of_table(text)).items()
 }
 
 
@@ -133,7 +151,8 @@ def test_logs_and_run_times_are_below_the_name_of_their_rule(rule):
     """Which `mesodecode runtimes` and a person look for there."""
     places = re.findall(r'"(logs|benchmarks)/(\w+)', RULES[rule])
     known = {"pass_images": "pass", "pass_features": "pass", "tune_config": "tune"}
-    known |= {"choose_and_predict": "choose", "choose_epoch": "choose", "kind.fits.keep": "keep"}
+    known |= {"choose_and_predict": "choose", "choose_epoch": "choose", "keep_classical": "keep"}
+    known["keep_linear"] = "keep"
     if "shell:" in RULES[rule]:
         assert {place for _, place in places} <= {known.get(rule, rule)}, places
         assert re.search(r"\blog:\s", RULES[rule]) and "2>" in RULES[rule].partition("shell:")[2]
@@ -150,6 +169,8 @@ NOT_GIVEN = {
     "export": ["--session"],
     "extract": ["--weights"],
     "finetune": ["--out", "--history", "--checkpoint-every", "--feed"],
+    "fit_linear": ["--valid-mice", "--out", "--predictions", "--validation"],
+    "fit_roi": ["--valid-mice", "--out", "--predictions", "--validation"],
     "pass_pixels": ["--trained", "--out"],
     "pass_signals": ["--trained", "--out"],
     "predict_features": ["--labels-of"],  # they have those that they were extracted with

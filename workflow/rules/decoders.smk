@@ -69,38 +69,45 @@ for kind in FITTED.values():
             "{params.tuned} {params.dropped} --alone {output} 2> {log}"
 
 
-# CNNs of pseudo-RGB images, and CNN-RNNs trained end to end.
-rule train_cnn:
-    input:
-        first=first_weights,
-        train=recordings_of("train"),
-        tuned=tuned_for,
-    output:
-        RESULTS / "trained/{decoder}/{training}.pt",
-    log:
-        RESULTS / "logs/train_cnn/{decoder}/{training}.log",
-    benchmark:
-        RESULTS / "benchmarks/train_cnn/{decoder}/{training}.tsv"
-    wildcard_constraints:
-        decoder=names("cnn"),
-    threads: STUDY.config["threads"]
-    resources:
-        **on_device(GPU),
-        mem_mb=grows(48000),  # 39 GB on a CPU: 33 of frames, 6 of a batch of 512
-        runtime=grows(720),  # no GPU timed; out of time, it goes on from its checkpoint
-    params:
-        labels=labels_of("train"),
-        settings=cnn_flags,
-        tuned=tuned_flag,
-        checkpoint=str(RESULTS / "checkpoints/{decoder}/{training}.pt"),
-        held=held(first_weights),
-        code=code_version("train_cnn"),
-    message:
-        "Training {wildcards.decoder} on {wildcards.training}"
-    shell:
-        "mesodecode train-cnn --train {input.train} {params.labels} "
-        "{params.settings} {params.tuned} --device {resources.device} --threads {threads} "
-        "--checkpoint {params.checkpoint} --all-epochs {output} 2> {log}"
+# Networks that start from no other: CNNs of pseudo-RGB images, recurrent ones on ROI signals.
+for kind in TRAINING:
+
+    rule:
+        name:
+            kind.trains.train
+        input:
+            first=first_weights,
+            train=recordings_of("train"),
+            dropped=dropped_rois_of,
+            tuned=tuned_for,
+        output:
+            RESULTS / "trained/{decoder}/{training}.pt",
+        log:
+            RESULTS / "logs" / kind.trains.train / "{decoder}/{training}.log",
+        benchmark:
+            RESULTS / "benchmarks" / kind.trains.train / "{decoder}/{training}.tsv"
+        wildcard_constraints:
+            decoder=names(kind.name, lambda d: d not in STACKED),
+        threads: STUDY.config["threads"] if kind.of_images else 1
+        resources:
+            **(on_device(GPU) if kind.of_images else {"device": "cpu"}),
+            mem_mb=grows(kind.trains.mem_mb),
+            runtime=grows(kind.trains.runtime),
+        params:
+            verb=kind.trains.train.replace("_", "-"),
+            labels=labels_of("train"),
+            settings=first_flags,
+            tuned=tuned_flag,
+            dropped=dropped_flag,
+            checkpoint=str(RESULTS / "checkpoints/{decoder}/{training}.pt"),
+            held=held(first_weights),
+            code=code_version(kind.trains.train),
+        message:
+            "Training {wildcards.decoder} on {wildcards.training}"
+        shell:
+            "mesodecode {params.verb} --train {input.train} {params.labels} {params.settings} "
+            "{params.tuned} {params.dropped} --device {resources.device} --threads {threads} "
+            "--checkpoint {params.checkpoint} --all-epochs {output} 2> {log}"
 
 
 # From each epoch of the CNN that an allocation of the training has chosen.
@@ -153,40 +160,6 @@ rule made_by:
         "Writing how {wildcards.decoder} is made"
     shell:
         "printf '%s\\n' {params.text:q} > {output} 2> {log}"
-
-
-# Recurrent decoders of windows of ROI signals.
-rule train_roi:
-    input:
-        train=recordings_of("train"),
-        dropped=dropped_rois_of,
-        tuned=tuned_for,
-    output:
-        RESULTS / "trained/{decoder}/{training}.pt",
-    log:
-        RESULTS / "logs/train_roi/{decoder}/{training}.log",
-    benchmark:
-        RESULTS / "benchmarks/train_roi/{decoder}/{training}.tsv"
-    wildcard_constraints:
-        decoder=names("roi_rnn", lambda d: d not in STACKED),
-    threads: 1
-    resources:
-        mem_mb=grows(2000),  # 0.8 GB
-        runtime=grows(90),  # 25 min on a core
-        device="cpu",
-    params:
-        labels=labels_of("train"),
-        settings=settings_flags,
-        tuned=tuned_flag,
-        dropped=dropped_flag,
-        checkpoint=str(RESULTS / "checkpoints/{decoder}/{training}.pt"),
-        code=code_version("train_roi"),
-    message:
-        "Training {wildcards.decoder} on {wildcards.training}"
-    shell:
-        "mesodecode train-roi --train {input.train} {params.labels} {params.settings} "
-        "{params.tuned} {params.dropped} --device {resources.device} --threads {threads} "
-        "--checkpoint {params.checkpoint} --all-epochs {output} 2> {log}"
 
 
 # ROIs that some recording of the study lacks.

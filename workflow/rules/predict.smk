@@ -111,7 +111,7 @@ use rule predict_images as predict_rois with:
     benchmark:
         RESULTS / "benchmarks/predict_rois/{decoder}/{allocation}.tsv"
     wildcard_constraints:
-        decoder=names("roi_rnn", lambda d: trains_once(d) and predicts_after_choice(d)),
+        decoder=names_of(lambda d: reads_rois(d) and predicts_after_choice(d)),
     threads: 1
     resources:
         mem_mb=grows(2000),  # 0.8 GB

@@ -189,20 +189,20 @@ def labels_of_mice(wildcards, mice):
     return flag_if("--labels-of", [f"{s}={donors[s]}" for s in sessions])
 
 
-def cnn_settings(decoder):
-    """The settings of a CNN; its ImageNet weights are read from the file that is fetched."""
+def first_settings(decoder):
+    """A decoder's settings; ImageNet weights of a CNN are read from the file that is fetched."""
     settings = dict(STUDY.decoders[decoder].settings)
-    if settings["pretrained"] == "imagenet":
+    if settings.get("pretrained") == "imagenet":
         settings["pretrained"] = f"file:{WEIGHTS}/{settings['backbone']}.pt"
     return settings
 
 
 def first_weights(wildcards):
     """The file of a CNN's first weights; none where they are packaged or random, or of no CNN."""
-    if STUDY.decoders[wildcards.decoder].kind != "cnn":
-        return []
-    kind, _, path = cnn_settings(wildcards.decoder)["pretrained"].partition(":")
-    fetched = STUDY.decoders[wildcards.decoder].settings["pretrained"] == "imagenet"
+    given = STUDY.decoders[wildcards.decoder].settings.get("pretrained", "none")
+    weights = first_settings(wildcards.decoder).get("pretrained", "none")
+    kind, _, path = weights.partition(":")
+    fetched = given == "imagenet"
     return [path, *([f"{path}.sha256"] if fetched else [])] if kind == "file" else []
 
 

@@ -37,6 +37,7 @@ from mesodecode.recordings.recording import FRAMES, Recording
 from mesodecode.recordings.roi_signals import normalised, past_normalised, signals_of
 from mesodecode.recordings.sample import Sample, sample
 from mesodecode.study.allocation import Allocation
+from mesodecode.study.kinds import IMAGE_NETWORKS, SIGNAL_NETWORKS
 from mesodecode.study.targets import Target
 
 
@@ -198,14 +199,14 @@ def load(
         if cnn:
             raise UserError(f"--cnn: {path} is no decoder of train-rnn, and reads no CNN")
         return _fitted(Path(path), device)
-    trained = load_trained(path, "cnn", "finetuned", "cnn_rnn", "roi_rnn")
+    trained = load_trained(path, *IMAGE_NETWORKS, "cnn_rnn", *SIGNAL_NETWORKS)
     mice = tuple(trained.train_mice), tuple(trained.valid_mice)
     network, settings = trained.build(device), trained.settings
     if (trained.kind == "cnn_rnn") != (cnn is not None):
         raise UserError("--cnn: a decoder of train-rnn needs the CNN that it reads, others none")
-    if trained.kind == "roi_rnn":
+    if trained.kind in SIGNAL_NETWORKS:
         decoder = SignalDecoder(network, settings, device)
-        return Loaded(decoder, "roi_rnn", settings | {"input": "rois"}, *mice)
+        return Loaded(decoder, trained.kind, settings | {"input": "rois"}, *mice)
     if cnn:
         first = load_trained(cnn, "cnn")
         if first.allocate(()) != trained.allocate(()):
@@ -216,8 +217,8 @@ def load(
         Target.of_settings(settings).check_same(Target.of_settings(first.settings), path)
         of_frames = {key: first.settings[key] for key in FRAMES if key in first.settings}
         settings = settings | normalising(first.settings) | of_frames
-    kind, w = ("cnn", None) if trained.kind == "cnn" else ("cnn_rnn", settings["half_window"])
-    decoder = ImageDecoder(network, w, device, normalising(settings))
+    kind = "cnn_rnn" if trained.kind == "finetuned" else trained.kind
+    decoder = ImageDecoder(network, settings.get("half_window"), device, normalising(settings))
     return Loaded(decoder, kind, settings, *mice)
 
 

@@ -5,8 +5,9 @@ batch on the device. A source offers `centres` (the frames it can decode, as pos
 sessions put one after another), `labels` for every position, and `batch(centres)`.
 """
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -219,6 +220,13 @@ class ImageWindows(Source):
             [model.cnn.features(i) for i in self.images.batches(needed.split(batch_size))]
         )
         return torch.cat([model.rnn(features[part]) for part in windows.split(batch_size)])
+
+
+def images_read(settings: Mapping[str, Any]) -> Callable[..., Images | ImageWindows]:
+    """Return what makes the inputs of a network of images: windows if it has a `half_window`."""
+    if "half_window" in settings:
+        return partial(ImageWindows, half_window=settings["half_window"])
+    return Images
 
 
 PARTS = 4096  # of so many at once it is told what they share

@@ -16,6 +16,9 @@ from mesodecode.study.targets import Target
 
 CELLS = {"gru": nn.GRU, "lstm": nn.LSTM, "rnn": nn.RNN}
 REDUCED = (torch.bfloat16, torch.float16)
+# What makes a network, of the length of the vectors that it reads (one of images asks for none) and
+# of a decoder's settings.
+Make = Callable[[int, dict[str, Any]], nn.Module]
 NORMS = (nn.BatchNorm2d, nn.LayerNorm, nn.GroupNorm)
 Maps = Callable[[torch.Tensor], torch.Tensor]  # images (N, 3, H, W) to what is pooled
 
@@ -325,6 +328,17 @@ def rnn_decoder(n_features: int, settings: dict[str, Any]) -> RNNDecoder | TCNDe
         return TCNDecoder(n_features, **sizes)
     both = settings["bidirectional"]
     return RNNDecoder(n_features, cell=settings["rnn"], bidirectional=both, **sizes)
+
+
+def cnn_decoder(_: int, settings: dict[str, Any]) -> CNNDecoder:
+    """Build the CNN of a decoder's settings (see its schema), which reads images."""
+    outputs = Target.of_settings(settings).outputs
+    return CNNDecoder(settings["backbone"], settings["pretrained"], outputs)
+
+
+def finetuned_decoder(_: int, settings: dict[str, Any]) -> CNNRNNDecoder:
+    """Build a CNN and what reads its features, of the settings of both."""
+    return cnn_rnn_decoder(cnn_decoder(_, settings), settings)
 
 
 def cnn_rnn_decoder(cnn: CNNDecoder, settings: dict[str, Any]) -> CNNRNNDecoder:

@@ -8,16 +8,16 @@ from typing import Any
 
 import torch
 
-from mesodecode.decoders import fitted_files, predict, roi_rnn, train
+from mesodecode.decoders import fitted_files, predict, roi_networks, train
 from mesodecode.decoders.augment import Augment
-from mesodecode.decoders.inputs import Images
-from mesodecode.decoders.networks import CNNDecoder
+from mesodecode.decoders.inputs import images_read
 from mesodecode.decoders.objectives import trained_on
 from mesodecode.decoders.predictions import SessionPredictions
-from mesodecode.decoders.weights import Trained
+from mesodecode.decoders.weights import MADE_BY, Trained
 from mesodecode.recordings.baseline import prepared
 from mesodecode.recordings.recording import Recording
 from mesodecode.recordings.roi_signals import check_rois, roi_names, session_signals, signals_of
+from mesodecode.study.kinds import IMAGE_NETWORKS, SIGNAL_NETWORKS
 from mesodecode.study.targets import Target
 
 Predict = Callable[[Sequence[Recording]], dict[str, SessionPredictions]]
@@ -39,10 +39,10 @@ def fit(
     what fits does.
     """
     settings = settings | trained_on(training).settings()
-    if kind == "cnn":
-        return _images(settings, training, validation, device)
-    if kind == "roi_rnn":
-        return _rois(settings, training, validation, device, dropped)
+    if kind in IMAGE_NETWORKS:
+        return _images(kind, settings, training, validation, device)
+    if kind in SIGNAL_NETWORKS:
+        return _rois(kind, settings, training, validation, device, dropped)
     model = fitted_files.module(kind).fit(training, settings, validation, dropped)
     names = model.settings.get("roi_names")
 
@@ -55,6 +55,7 @@ def fit(
 
 
 def _images(
+    kind: str,
     settings: dict[str, Any],
     training: Sequence[Recording],
     validation: Sequence[Recording],
@@ -63,19 +64,22 @@ def _images(
     target = Target.of_settings(settings)
     augment = Augment(*(settings[f"augment_{k}"] for k in ("shift", "rotation", "intensity")))
     sets = [list(prepared(one, settings)) for one in (training, validation)]
+    make = images_read(settings)
     fitted = train.fit(
-        lambda: CNNDecoder(settings["backbone"], settings["pretrained"], target.outputs),
-        Images(sets[0], device=device, augment=augment if augment else None),
-        Images(sets[1], device=device),
+        lambda: MADE_BY[kind](0, settings),
+        make(sets[0], device=device, augment=augment if augment else None),
+        make(sets[1], device=device),
         device=device,
+        run_length=settings.get("run_length", 1),
         target=target,
         **{key: settings[key] for key in train.SETTINGS},
     )
-    trained = Trained("cnn", settings, (), (), fitted.state)
-    return lambda recordings: predict.predict_cnn(trained, recordings, device), fitted.history
+    trained = Trained(kind, settings, (), (), fitted.state)
+    return lambda recordings: predict.predict(trained, recordings, device), fitted.history
 
 
 def _rois(
+    kind: str,
     settings: dict[str, Any],
     training: Sequence[Recording],
     validation: Sequence[Recording],
@@ -93,9 +97,9 @@ def _rois(
         check_rois(names, others, training[0].path)
         return signals_of(others, settings)
 
-    fitted = roi_rnn.fit_roi_rnn(*sets, settings, device)
-    model = Trained("roi_rnn", settings, (), (), fitted.state).build(device)
+    fitted = roi_networks.fit(*sets, settings, device, make=MADE_BY[kind])
+    model = Trained(kind, settings, (), (), fitted.state).build(device)
     return (
-        lambda others: roi_rnn.predict_roi_rnn(model, read(others), settings, device),
+        lambda others: roi_networks.predict(model, read(others), settings, device),
         fitted.history,
     )

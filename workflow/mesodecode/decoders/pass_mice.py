@@ -13,6 +13,7 @@ from mesodecode.decoders.passed import PassedSession
 from mesodecode.decoders.predict import BATCH
 from mesodecode.decoders.train import in_runs
 from mesodecode.decoders.weights import TrainedEpochs
+from mesodecode.study.kinds import IMAGE_NETWORKS
 from mesodecode.study.targets import Target
 
 SIGNALS = 256  # windows of ROI signals or features of one pass
@@ -32,7 +33,7 @@ def pass_sessions(
     how = settings.get("run_length", 1), settings["frame_step"]
     counts = [len(source.centres) for source in sources.values()]
     chosen = in_runs(torch.arange(sum(counts)), *how)
-    images = trained.kind in ("cnn", "finetuned")
+    images = trained.kind in IMAGE_NETWORKS
     batch_size = BATCH[torch.device(device).type] if images else SIGNALS
     at, start = {}, 0
     for name, count in zip(sources, counts, strict=True):

@@ -62,8 +62,10 @@ def predict(
 
     Whose they are does not matter to what it makes of them: test and validation mice pass alike.
     """
-    by_kind = {"cnn": predict_cnn, "finetuned": predict_finetuned, "cnn_rnn": predict_rnn}
-    return by_kind[trained.kind](trained, sessions, device)
+    if trained.kind == "cnn_rnn":
+        return predict_rnn(trained, sessions, device)
+    windows = "half_window" in trained.settings
+    return (predict_finetuned if windows else predict_cnn)(trained, sessions, device)
 
 
 def predict_cnn(

@@ -13,7 +13,7 @@ import torch
 from torch import nn
 
 from mesodecode.base.files import UserError, atomic_path, check_stored
-from mesodecode.decoders import choose, roi_rnn, stacked
+from mesodecode.decoders import choose, roi_networks, stacked
 from mesodecode.decoders.checkpoint import Checkpoint
 from mesodecode.decoders.inputs import Source
 from mesodecode.decoders.networks import rnn_decoder
@@ -25,7 +25,7 @@ from mesodecode.study.allocation import join_ids
 
 OWN = ("seed", "labels", "early_stopping")  # settings of a model, not of the stack
 SETTINGS = tuple(  # of `stacked.fit_stack`, in roi_rnn.schema
-    key for key in roi_rnn.SETTINGS if key not in (*OWN, "precision")
+    key for key in roi_networks.SETTINGS if key not in (*OWN, "precision")
 )
 
 
@@ -46,7 +46,7 @@ def fit(
     `models`: name -> seed, training mice, and the labels of each session.
     Raises UserError if a mouse has no session; else as `stacked.fit_stack`.
     """
-    source = roi_rnn.windows(sessions, settings, device)
+    source = roi_networks.windows(sessions, settings, device)
     starts = np.cumsum([len(session.labels) for session in sessions])[:-1]
     of_session = source.centres.cpu().tensor_split(
         torch.searchsorted(source.centres.cpu(), torch.as_tensor(starts))

@@ -14,17 +14,31 @@ from torch import nn
 from mesodecode.base.files import UserError, atomic_path
 from mesodecode.decoders.backbones import _load_safely
 from mesodecode.decoders.device import reduced_dtype
-from mesodecode.decoders.networks import CNNDecoder, cnn_rnn_decoder, rnn_decoder
+from mesodecode.decoders.networks import (
+    CNNDecoder,
+    Make,
+    cnn_decoder,
+    finetuned_decoder,
+    rnn_decoder,
+)
 from mesodecode.study.allocation import Allocation
-from mesodecode.study.targets import Target
+
+# Files of weights are of these kinds, and of no other.
+MADE_BY: dict[str, Make] = {
+    "cnn": cnn_decoder,
+    "finetuned": finetuned_decoder,
+    "cnn_rnn": rnn_decoder,
+    "roi_rnn": rnn_decoder,
+}
 
 
 @dataclass(frozen=True)
 class Trained:
     """A trained network, and what it must never be tested on.
 
-    `kind` ("cnn"; "cnn_rnn" on features; "finetuned", CNN and RNN together) and `settings` say how
-    to build it; `state` is its state dict; `train_mice` and `valid_mice` are the mice it has seen.
+    `kind` ("cnn"; "cnn_rnn" on features; "finetuned", CNN and RNN together; …) and `settings` say
+    how to build it; `state` is its state dict; `train_mice` and `valid_mice` are the mice it has
+    seen.
     """
 
     kind: str
@@ -54,15 +68,8 @@ class Trained:
 
     def build(self, device: torch.device | str = "cpu") -> nn.Module:
         """Return the network in evaluation mode; of `precision: mixed` its CNN passes in that."""
-        outputs = Target.of_settings(self.settings).outputs
-        if self.kind == "cnn":
-            model = CNNDecoder(self.settings["backbone"], outputs=outputs)
-        elif self.kind == "finetuned":
-            cnn = CNNDecoder(self.settings["backbone"], outputs=outputs)
-            model = cnn_rnn_decoder(cnn, self.settings)
-        else:
-            first = next(iter(self.state.values()))  # of both networks: outputs x features
-            model = rnn_decoder(first.shape[1], self.settings)
+        without = self.settings | {"pretrained": "none"}
+        model = MADE_BY[self.kind](_n_features(self.state), without)
         model.load_state_dict(self.state, strict=True)
         if self.settings.get("precision") == "mixed":
             for part in model.modules():
@@ -164,6 +171,8 @@ def _check_states(
     A tensor may claim any shape over one value, and settings any number of units. All epochs are of
     one network.
     """
+    if trained.kind not in [*MADE_BY]:
+        raise UserError(f"{path}: of a '{trained.kind}' decoder, a kind that is not known here")
     for state in states:
         for name, value in state.items() if isinstance(state, dict) else [("state", None)]:
             if not _is_whole(value):
@@ -172,25 +181,28 @@ def _check_states(
     for epoch, of in enumerate(sizes, 1):
         if of != sizes[0]:
             raise UserError(f"{path}: weights of epoch {epoch} are not of epoch 1's network")
-    if trained.kind == "cnn" or not states:
+    if trained.kind == "cnn" or not states:  # its backbone's name says the sizes
         return
     prefix = "rnn." if trained.kind == "finetuned" else ""
-    shapes = {
-        name.removeprefix(prefix): shape
-        for name, shape in sizes[0].items()
-        if name.startswith(prefix)
-    }
+    read = {n.removeprefix(prefix): v for n, v in states[0].items() if n.startswith(prefix)}
+    shapes = {name: value.shape for name, value in read.items()}
     try:
-        n_features = next(iter(shapes.values()))[1]
-        fits = trained.settings["num_layers"] <= len(shapes)
+        make = rnn_decoder if prefix else MADE_BY[trained.kind]
+        fits = trained.settings.get("num_layers", 0) <= len(shapes)
         if fits:
             with torch.device("meta"):  # which takes no memory
-                wanted = rnn_decoder(n_features, trained.settings).state_dict()
+                wanted = make(_n_features(read), trained.settings).state_dict()
             fits = {name: value.shape for name, value in wanted.items()} == shapes
     except (LookupError, StopIteration, TypeError, ValueError, RuntimeError) as error:
         raise UserError(f"{path}: settings that are those of no network ({error!r})") from error
     if not fits:
         raise UserError(f"{path}: weights of other sizes than its settings say; train it anew")
+
+
+def _n_features(state: dict[str, torch.Tensor]) -> int:
+    """Return the length of the vectors that a network reads: the columns of its first weight."""
+    first = next(iter(state.values()))
+    return first.shape[1] if first.dim() > 1 else 0
 
 
 def _is_whole(value: Any) -> bool:

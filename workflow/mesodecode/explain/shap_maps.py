@@ -30,7 +30,7 @@ from mesodecode.base.files import UserError
 from mesodecode.base.progress import Progress
 from mesodecode.base.windows import offsets
 from mesodecode.decoders.inputs import Windows
-from mesodecode.decoders.roi_rnn import windows as windows_of
+from mesodecode.decoders.roi_networks import windows as windows_of
 from mesodecode.decoders.weights import Trained, load_trained
 from mesodecode.explain import explained
 from mesodecode.explain.attributions import explain

@@ -25,6 +25,7 @@ from mesodecode.decoders.objectives import predicted
 from mesodecode.decoders.weights import load_trained
 from mesodecode.live.stream_normalise import PastImages, PastSignals, needs_reference
 from mesodecode.recordings.recording import Recording, told_frames
+from mesodecode.study.kinds import IMAGE_NETWORKS, SIGNAL_NETWORKS
 from mesodecode.study.targets import RUN, Target
 
 IMAGE = 2 * IMAGE_REACH + 1  # frames of an image
@@ -49,7 +50,7 @@ def open_members(paths: Sequence[Path], device: torch.device | str = "cpu") -> l
 def _paired(paths: Sequence[Path]) -> Iterator[tuple[Path, Path | None]]:
     """Yield each decoder's file, with that of its CNN where it is of a frozen one."""
     kinds = [
-        load_trained(path, "cnn", "finetuned", "cnn_rnn", "roi_rnn").kind
+        load_trained(path, *IMAGE_NETWORKS, "cnn_rnn", *SIGNAL_NETWORKS).kind
         if path.suffix == ".pt"
         else ""
         for path in paths

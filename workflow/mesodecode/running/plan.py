@@ -21,6 +21,7 @@ from typing import Any
 import yaml
 
 from mesodecode.base.files import WORKFLOW, UserError
+from mesodecode.study.kinds import KINDS
 from mesodecode.study.study import Study
 
 # folders of results/
@@ -303,7 +304,8 @@ def _size(output: Path, folder: str, study: Study, movies: dict[str, tuple[int, 
         return seen // settings.get("frame_step", 1) * (once + epoch * settings.get("epochs", 2))
     if folder in ("models", "trained") and output.suffix == ".pt":
         decoder = study.decoders[output.parent.name]
-        network = decoder.kind == "cnn" or decoder.settings.get("cnn_weights") == "finetuned"
+        frozen = decoder.settings.get("cnn_weights") == "frozen"
+        network = KINDS[decoder.kind].image_network and not frozen
         kept = decoder.settings["epochs"] if folder == "trained" else 1
         return kept * (IMAGE_MODEL if network else ROI_MODEL)
     return 0

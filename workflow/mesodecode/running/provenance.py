@@ -32,7 +32,7 @@ CARRIERS = {
     "mesodecode.study.schema",
     *("mesodecode.study.kinds", "mesodecode.study.file_formats", "mesodecode.study.causality"),
     *("mesodecode.base.files", "mesodecode.base.progress", "mesodecode.running.locks"),
-    "mesodecode.running.fingerprints",
+    *("mesodecode.running.fingerprints", "mesodecode.running.provenance"),
 }
 DEPTH = 40  # imports one below the other that digests are followed down; 16 of them are there
 

@@ -24,6 +24,18 @@ class Fits:
 
 
 @dataclass(frozen=True)
+class Trains:
+    """How a network is trained on mice alone: the rule, named as its verb, and its job.
+
+    `train` is the verb, with dashes, whose job takes `mem_mb` (MB) and `runtime` (min).
+    """
+
+    train: str
+    mem_mb: int
+    runtime: int
+
+
+@dataclass(frozen=True)
 class Kind:
     """A kind of decoder; `name` is its schema's too.
 
@@ -35,7 +47,7 @@ class Kind:
     in one step, so that its settings can be searched. `window`: half-width and shift (frames) of
     the recorded frames that it sees. `libraries` are named in the Methods; `draws`: whether
     training draws random numbers. `fits`: of a kind that is fitted in one step, by a module of
-    `mesodecode.decoders.fitted` of its name.
+    `mesodecode.decoders.fitted` of its name; `trains`: of a network that starts from no other.
     """
 
     name: str
@@ -51,6 +63,7 @@ class Kind:
     libraries: tuple[str, ...] = ()
     draws: bool = True
     fits: Fits | None = None
+    trains: Trains | None = None
 
     def members(self, settings: Settings) -> list[str]:
         """Return the decoders that a decoder with these settings is made of."""
@@ -131,6 +144,8 @@ _LINES = (
         tunable=True,
         window=_shifted,
         libraries=("torch",),
+        # 0.8 GB; 25 min on a core
+        trains=Trains("train_roi", mem_mb=2000, runtime=90),
     ),
     Kind(
         name="linear",
@@ -168,11 +183,19 @@ _LINES = (
         tunable=True,
         window=lambda settings: _of_images(1, settings),  # an image has three frames as channels
         libraries=("torch", "timm"),
+        # 39 GB on a CPU: 33 of frames, 6 of a batch of 512; no GPU timed; out of time, it goes on
+        # from its checkpoint
+        trains=Trains("train_cnn", mem_mb=48000, runtime=720),
     ),
 )
 KINDS = {kind.name: kind for kind in _LINES}
 FITTED = {name: kind for name, kind in KINDS.items() if kind.fits}
 TRAINED = {name: kind for name, kind in KINDS.items() if not kind.made_of}
+# What files of weights are of: a kind's name, but that a CNN and its recurrent network, trained
+# together, are "finetuned", and "cnn_rnn" is what reads the features of a frozen CNN.
+TOGETHER = {"cnn_rnn": "finetuned"}
+SIGNAL_NETWORKS = tuple(n for n, k in KINDS.items() if k.network and not k.of_images)
+IMAGE_NETWORKS = tuple(sorted(TOGETHER.get(n, n) for n, k in KINDS.items() if k.image_network))
 
 
 def kind_of(settings: Settings) -> Kind:

@@ -20,9 +20,7 @@ def sessions_with(role):
 
 def held_out_settings(wildcards):
     """The settings of the job's decoder as JSON."""
-    decoder = STUDY.decoders[wildcards.decoder]
-    images = decoder.kind == "cnn"
-    return json.dumps(cnn_settings(decoder.name) if images else decoder.settings)
+    return json.dumps(first_settings(wildcards.decoder))
 
 
 def held_out_files():

@@ -1,5 +1,7 @@
 """What jobs that train, and that choose among epochs, read. No rules."""
 
+TRAINING = [kind for kind in KINDS.values() if kind.trains]
+
 
 def trained_file(wildcards):
     """The training that the job's allocation shares with others."""
@@ -151,9 +153,10 @@ def drop_flags(wildcards):
     return f"{rois} --normalise {settings['normalise']}"
 
 
-def cnn_flags(wildcards):
-    """The settings of the job's CNN as flags."""
-    return options.as_flags(cnn_settings(wildcards.decoder), "cnn")
+def first_flags(wildcards):
+    """The settings of the job's decoder as flags, with the file of first weights."""
+    kind = STUDY.decoders[wildcards.decoder].kind
+    return options.as_flags(first_settings(wildcards.decoder), kind)
 
 
 def weights_of_start(wildcards):

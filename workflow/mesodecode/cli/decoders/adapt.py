@@ -15,7 +15,6 @@ from typing import Any
 
 from mesodecode.cli import options
 
-OF_ONE_FILE = ("cnn", "finetuned", "roi_rnn")
 HELP = "apply a decoder with other use of the test mouse (normalisation, statistics, labels)"
 
 
@@ -45,7 +44,7 @@ def run(args: argparse.Namespace) -> None:
     from mesodecode.decoders.weights import load_trained
     from mesodecode.recordings.recording import mice_of, read_recordings, with_labels_of
     from mesodecode.study import adaptation, protocols
-    from mesodecode.study.kinds import KINDS
+    from mesodecode.study.kinds import IMAGE_NETWORKS, KINDS, SIGNAL_NETWORKS
 
     settings = options.settings_of(args, "adapted")
     device = resolve_device(args.device, args.threads)
@@ -73,7 +72,9 @@ def run(args: argparse.Namespace) -> None:
         sessions |= adapted.predictions_of(made, mine, trained.target)
         if args.adapted_weights and mouse in allocation.test:
             state = made.decoder.network.cpu().state_dict()
-            load_trained(args.weights, *OF_ONE_FILE).with_state(state).save(args.adapted_weights)
+            load_trained(args.weights, *IMAGE_NETWORKS, *SIGNAL_NETWORKS).with_state(state).save(
+                args.adapted_weights
+            )
     protocol = protocols.of(settings, any(one.corrected for one in test), trained.settings)
     files = args.out, args.validation
     write_roles(sessions, args.decoder, allocation, *files, protocol, trained.target)

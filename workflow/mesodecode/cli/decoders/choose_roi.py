@@ -7,7 +7,7 @@ Example: mesodecode choose-roi --stack stack.pt --train-mice m1 m2 m3 --valid m4
 import argparse
 
 from mesodecode.cli import options
-from mesodecode.cli.decoders import _label_donors, _roi_inputs, _training
+from mesodecode.cli.decoders import _label_donors, _roi_training, _training
 
 HELP = "decoders of stack-roi → that of one allocation, and its test predictions"
 
@@ -27,7 +27,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> None:
-    from mesodecode.decoders import roi_rnn, roi_stack
+    from mesodecode.decoders import roi_networks, roi_stack
     from mesodecode.decoders.device import resolve_device
     from mesodecode.decoders.validation import write_roles
     from mesodecode.decoders.weights import Trained
@@ -45,10 +45,12 @@ def run(args: argparse.Namespace) -> None:
     known = settings | {"dropped": [], "roi_names": roi_names([*valid, *test])} | frames
     trained = Trained("roi_rnn", known, allocation.train, allocation.valid, kept.state(-1))
     choice = {key: settings[key] for key in ("frame_step", "label_smoothing", "early_stopping")}
-    source = roi_rnn.windows(signals[: len(valid)], settings, device)
+    source = roi_networks.windows(signals[: len(valid)], settings, device)
     fitted = roi_stack.best_epoch(kept, trained.build(device), source, **choice)
     model = trained.with_state(fitted.state).build(device)
-    predictions = roi_rnn.predict_roi_rnn(model, signals, settings, device)
+    predictions = roi_networks.predict(model, signals, settings, device)
     files = args.predictions, args.validation
-    write_roles(predictions, args.decoder, allocation, *files, _roi_inputs.protocol(args, settings))
+    write_roles(
+        predictions, args.decoder, allocation, *files, _roi_training.protocol(args, settings)
+    )
     _training.finish(args, trained, fitted)

@@ -8,7 +8,6 @@ The frames are those by which an epoch is judged, every `frame_step`-th.
 """
 
 import argparse
-from functools import partial
 
 from mesodecode.cli import options
 from mesodecode.cli.decoders import _passing
@@ -23,17 +22,16 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> None:
     from mesodecode.decoders.device import resolve_device
-    from mesodecode.decoders.inputs import Images, ImageWindows
+    from mesodecode.decoders.inputs import images_read
     from mesodecode.decoders.pass_mice import pass_sessions
     from mesodecode.decoders.weights import load_epochs
     from mesodecode.recordings.baseline import prepared
+    from mesodecode.study.kinds import IMAGE_NETWORKS
 
     device = resolve_device(args.device, args.threads)
-    trained = load_epochs(args.trained, "cnn", "finetuned")
+    trained = load_epochs(args.trained, *IMAGE_NETWORKS)
     recordings = _passing.read(args, trained)
     based = prepared(recordings, trained.settings)
-    make = Images
-    if trained.kind == "finetuned":
-        make = partial(ImageWindows, half_window=trained.settings["half_window"])
+    make = images_read(trained.settings)
     sources = {one.session: make([one], device=device) for one in based}
     _passing.write(args, recordings, pass_sessions(trained, sources, device))

@@ -18,18 +18,21 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> None:
-    from mesodecode.decoders import pass_mice, roi_rnn
+    from mesodecode.decoders import pass_mice, roi_networks
     from mesodecode.decoders.device import resolve_device
     from mesodecode.decoders.weights import load_epochs
     from mesodecode.recordings.roi_signals import signals_of
+    from mesodecode.study.kinds import SIGNAL_NETWORKS
 
     device = resolve_device(args.device, args.threads)
     if args.trained.suffix != ".pt":
         pass_pixels.run(args)  # whatever a fitted model reads
         return
-    trained = load_epochs(args.trained, "roi_rnn")
+    trained = load_epochs(args.trained, *SIGNAL_NETWORKS)
     rois = trained.settings["roi_names"]
     recordings = _passing.read(args, trained, rois)
     signals = signals_of(recordings, trained.settings)
-    sources = {one.session: roi_rnn.windows([one], trained.settings, device) for one in signals}
+    sources = {
+        one.session: roi_networks.windows([one], trained.settings, device) for one in signals
+    }
     _passing.write(args, recordings, pass_mice.pass_sessions(trained, sources, device))

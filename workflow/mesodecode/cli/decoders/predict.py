@@ -49,6 +49,7 @@ def run(args: argparse.Namespace) -> None:
     from mesodecode.decoders.weights import load_trained
     from mesodecode.recordings.recording import read_recordings
     from mesodecode.study import protocols
+    from mesodecode.study.kinds import IMAGE_NETWORKS
     from mesodecode.study.targets import Target
 
     device = resolve_device(args.device, args.threads)
@@ -57,7 +58,7 @@ def run(args: argparse.Namespace) -> None:
     if args.features and args.labels_of:
         raise UserError("--labels-of: features have the labels that they were extracted with")
     if args.recordings:
-        trained = load_trained(args.weights, "cnn", "finetuned")
+        trained = load_trained(args.weights, *IMAGE_NETWORKS)
         sessions = _label_donors.exchange(read_recordings(args.recordings), args.labels_of)
     else:
         trained = load_trained(args.weights, "cnn_rnn", "cnn")

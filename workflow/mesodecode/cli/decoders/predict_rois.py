@@ -1,4 +1,4 @@
-"""Predict test mice from their ROI signals with a recurrent decoder.
+"""Predict test mice from their ROI signals with a network.
 
 Example: mesodecode predict-rois --weights gru.pt --recordings m3_s1.h5 m4_s1.h5 --decoder roi_gru
 --out p.h5 --validation v.h5
@@ -25,17 +25,18 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> None:
-    from mesodecode.decoders import roi_rnn
+    from mesodecode.decoders import roi_networks
     from mesodecode.decoders.device import resolve_device
     from mesodecode.decoders.validation import allocated, write_roles
     from mesodecode.decoders.weights import load_trained
     from mesodecode.recordings.recording import is_corrected, read_recordings
     from mesodecode.recordings.roi_signals import check_rois, signals_of
     from mesodecode.study import protocols
+    from mesodecode.study.kinds import SIGNAL_NETWORKS
     from mesodecode.study.targets import Target
 
     device = resolve_device(args.device, args.threads)
-    trained = load_trained(args.weights, "roi_rnn")
+    trained = load_trained(args.weights, *SIGNAL_NETWORKS)
     recordings = read_recordings(args.recordings, same_size=False)
     recordings = _label_donors.exchange(recordings, args.labels_of)
     # before any work: refuses a mouse that it saw
@@ -43,7 +44,7 @@ def run(args: argparse.Namespace) -> None:
     if rois := trained.settings.get("roi_names"):
         check_rois(rois, recordings, args.weights)
     signals = signals_of(recordings, trained.settings)
-    made = roi_rnn.predict_roi_rnn(trained.build(device), signals, trained.settings, device)
+    made = roi_networks.predict(trained.build(device), signals, trained.settings, device)
     corrected = any(is_corrected(r.path) for r in recordings if r.mouse in allocation.test)
     protocol = protocols.of(trained.settings | {"input": "rois"}, corrected)
     target, files = Target.of_settings(trained.settings), (args.out, args.validation)

@@ -1,4 +1,4 @@
-"""Recurrent decoders of ROI signals: training on two sets of mice, predictions of a third."""
+"""Networks on ROI signals: training on two sets of mice, predictions of a third."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -8,13 +8,13 @@ import torch
 from mesodecode.decoders import train
 from mesodecode.decoders.checkpoint import Checkpoint
 from mesodecode.decoders.inputs import Windows
-from mesodecode.decoders.networks import rnn_decoder
+from mesodecode.decoders.networks import Make, rnn_decoder
 from mesodecode.decoders.objectives import predicted
 from mesodecode.decoders.predictions import SessionPredictions
 from mesodecode.recordings.roi_signals import SessionSignals
 from mesodecode.study.targets import Target
 
-SETTINGS = (*train.SETTINGS, "schedule", "label_smoothing")  # of `train.fit`, in roi_rnn.schema
+SETTINGS = (*train.SETTINGS, "schedule", "label_smoothing")  # of `train.fit`, in their schemas
 
 
 def windows(
@@ -27,20 +27,21 @@ def windows(
     return Windows(sessions, half_window, half_window, device, shift=shift)
 
 
-def fit_roi_rnn(
+def fit(
     train_sessions: Sequence[SessionSignals],
     valid_sessions: Sequence[SessionSignals],
     settings: dict[str, Any],
     device: torch.device | str = "cpu",
     checkpoint: Checkpoint | None = None,
+    make: Make = rnn_decoder,
 ) -> train.Fit:
-    """Train a recurrent decoder; `settings` are those of decoders/roi_rnn.yaml.
+    """Train a network that `make` makes; `settings` are those of its schema.
 
     Without validation sessions all epochs are kept.
     """
     train_set = windows(train_sessions, settings, device)
     return train.fit(
-        lambda: rnn_decoder(train_set.n_features, settings),
+        lambda: make(train_set.n_features, settings),
         train_set,
         windows(valid_sessions, settings, device) if valid_sessions else None,
         device=device,
@@ -50,7 +51,7 @@ def fit_roi_rnn(
     )
 
 
-def predict_roi_rnn(
+def predict(
     model: torch.nn.Module,
     sessions: Sequence[SessionSignals],
     settings: dict[str, Any],
