@@ -83,9 +83,9 @@ def named(path: Path) -> SimpleNamespace:
 ROLES = [[recording("a", "a1")], [recording("a", "a3")], [recording("a", "a2")]]
 SHAP = of(
     "explain.shap_files.read",
-    "explain.shap_maps.mean_map",
-    "explain.shap_maps.roi_table",
-    "explain.shap_maps.common_rate",
+    "explain.shap_tables.mean_map",
+    "explain.shap_tables.roi_table",
+    "explain.shap_tables.common_rate",
     "explain.shap_figure.draw",
     "explain.shap_figure.caption",
     "base.plots.save",

@@ -20,7 +20,7 @@ from mesodecode import cli
 from mesodecode.base.files import UserError
 from mesodecode.decoders.networks import rnn_decoder
 from mesodecode.decoders.weights import Trained
-from mesodecode.explain import shap_figure, shap_files, shap_maps
+from mesodecode.explain import shap_figure, shap_files, shap_maps, shap_tables
 from mesodecode.explain.attributions import explain
 from mesodecode.recordings.recording import Recording
 from mesodecode.study import importance, schema, study
@@ -193,12 +193,12 @@ MAPS = [map_of([[1, 0], [2, 0], [3, 1]]), map_of([[1, 2], [0, 2], [1, 1]], "two"
 
 
 def test_table_sums_over_frames_and_averages_over_allocations():
-    table = shap_maps.roi_table(MAPS)
+    table = shap_tables.roi_table(MAPS)
     assert table.columns.tolist() == ["roi", "name", "n", "mean", "sd"]
     assert table["mean"].tolist() == [4, 3] and table["n"].tolist() == [2, 2]
     np.testing.assert_allclose(table["sd"], [np.sqrt(8), np.sqrt(8)])
-    assert shap_maps.roi_table(MAPS[:1])["sd"].isna().all()
-    np.testing.assert_array_equal(shap_maps.mean_map(MAPS), [[1, 1], [1, 1], [2, 1]])
+    assert shap_tables.roi_table(MAPS[:1])["sd"].isna().all()
+    np.testing.assert_array_equal(shap_tables.mean_map(MAPS), [[1, 1], [1, 1], [2, 1]])
 
 
 @pytest.mark.parametrize(
@@ -206,7 +206,7 @@ def test_table_sums_over_frames_and_averages_over_allocations():
 )
 def test_maps_of_other_analyses_are_not_averaged(changes):
     with pytest.raises(UserError, match="allocations one and two: of other ROIs"):
-        shap_maps.mean_map([MAPS[0], dataclasses.replace(MAPS[1], **changes)])
+        shap_tables.mean_map([MAPS[0], dataclasses.replace(MAPS[1], **changes)])
 
 
 def test_summary_writes_table_and_figure(tmp_path):
@@ -256,7 +256,7 @@ def test_summary_tests_against_permuted_labels_and_marks_what_differs(tmp_path):
 def test_published_values_put_the_limb_areas_on_top():
     values = scipy.io.loadmat(PUBLISHED)["mean_val"]  # allocations, frames, ROIs
     maps = [map_of(one, str(index)) for index, one in enumerate(values)]
-    mean, table = shap_maps.mean_map(maps), shap_maps.roi_table(maps)
+    mean, table = shap_tables.mean_map(maps), shap_tables.roi_table(maps)
     assert mean.shape == (31, 50) and set(table["n"]) == {20}
     assert table.sort_values("mean", ascending=False)["roi"][:4].tolist() == [8, 31, 33, 6]
     figure = shap_figure.draw(mean, table, maps[0].frame, 30.0)

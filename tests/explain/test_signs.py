@@ -28,6 +28,7 @@ from mesodecode.explain import (
     map_verdicts,
     shap_files,
     shap_maps,
+    shap_tables,
     signed_figure,
 )
 from mesodecode.explain.removed_rois import Rois, evidence
@@ -100,7 +101,7 @@ def checked(weights, mouse, maps, like=None, scores=None) -> check_files.MapChec
 def test_the_signed_map_of_a_linear_decoder_is_its_size_with_the_sign_of_the_weight():
     found = mapped(WEIGHTS, "d")
     np.testing.assert_allclose(found.signed, np.sign(WEIGHTS) * found.mean_abs, atol=1e-5)
-    table = shap_maps.signed_table([found])
+    table = shap_tables.signed_table([found])
     assert table["toward"].tolist()[:4] == ["run", "rest", "run", "-"]
     assert found.mean_abs[0, 1] > 1  # where the plain mean of SHAP would be about 0
     plain = found.in_run * found.n_run + found.in_rest * (found.n_windows - found.n_run)
@@ -128,36 +129,36 @@ def test_a_map_of_one_state_has_nothing_of_the_other(tmp_path):
     found.write(tmp_path / "m.h5")
     np.testing.assert_array_equal(shap_files.read(tmp_path / "m.h5").in_rest, found.in_rest)
     both = [found, mapped(WEIGHTS, "e")]
-    np.testing.assert_array_equal(shap_maps.mean_of(both, "in_rest"), both[1].in_rest)
+    np.testing.assert_array_equal(shap_tables.mean_of(both, "in_rest"), both[1].in_rest)
 
 
 def test_tables_by_hand():
     one = map_of([[1, 0], [2, 0], [3, 1]], signed=np.array([[1, 0], [-2, 0], [3, -1.0]]))
     two = map_of([[1, 2], [0, 2], [1, 1]], "two", signed=np.array([[0, 0], [0, 0], [0, -3.0]]))
-    table = shap_maps.signed_table([one, two])
+    table = shap_tables.signed_table([one, two])
     assert table["mean_abs"].tolist() == [4, 3] and table["signed"].tolist() == [1, -2]
     np.testing.assert_allclose(table["sd"], [np.sqrt(2), np.sqrt(2)])
     assert table["toward"].tolist() == ["run", "rest"]
     assert table["peak_frame"].tolist() == [1, -1]  # of ties the first
     np.testing.assert_allclose(table["peak_s"], [1 / 30, -1 / 30])
     np.testing.assert_allclose(table["in_run"], [2, 1.5])
-    times = shap_maps.time_table([one, two])
+    times = shap_tables.time_table([one, two])
     assert times["roi"].tolist() == [1, 1, 1, 2, 2, 2]
     assert times["frame"].tolist() == [-1, 0, 1] * 2
     assert times["name"].tolist() == ["1"] * 3 + ["2"] * 3
     named = [dataclasses.replace(item, names=("V1", "M1")) for item in (one, two)]
-    assert shap_maps.time_table(named)["name"].tolist() == ["V1"] * 3 + ["M1"] * 3
-    assert shap_maps.signed_table(named)["name"].tolist() == ["V1", "M1"]
-    assert shap_maps.roi_table(named)["name"].tolist() == ["V1", "M1"]
+    assert shap_tables.time_table(named)["name"].tolist() == ["V1"] * 3 + ["M1"] * 3
+    assert shap_tables.signed_table(named)["name"].tolist() == ["V1", "M1"]
+    assert shap_tables.roi_table(named)["name"].tolist() == ["V1", "M1"]
     np.testing.assert_allclose(times["signed"], [0.5, -1, 1.5, 0, 0, -2])
     np.testing.assert_allclose(times["mean_abs"], [1, 1, 2, 1, 1, 1])
     rates = [one, dataclasses.replace(two, frame_rate=20.0)]
-    assert shap_maps.time_table(rates)["time_s"].isna().all()
+    assert shap_tables.time_table(rates)["time_s"].isna().all()
 
 
 def test_the_peak_is_of_the_size_whatever_its_sign():
     one = map_of([[1, 0], [5, 0], [3, 1]], signed=np.array([[1, 0], [-5, 0], [3, -1.0]]))
-    assert shap_maps.signed_table([one])["peak_frame"].tolist() == [0, 1]
+    assert shap_tables.signed_table([one])["peak_frame"].tolist() == [0, 1]
 
 
 def test_noise_is_in_what_is_explained_and_not_in_the_background():

@@ -30,6 +30,7 @@ from mesodecode.explain import (
     map_verdicts,
     shap_files,
     shap_maps,
+    shap_tables,
 )
 from mesodecode.explain.cutout import cutout_importance
 from mesodecode.recordings.recording import Recording
@@ -150,7 +151,7 @@ def test_a_map_is_read_as_written_and_its_tables_say_what_they_are_of(tmp_path, 
     again = shap_files.read(tmp_path / "m.h5")
     for key, value in vars(maps[0]).items():
         assert np.array_equal(getattr(again, key), value), key
-    signed, times = shap_maps.signed_table(maps), shap_maps.time_table(maps)
+    signed, times = shap_tables.signed_table(maps), shap_tables.time_table(maps)
     sides = ["in_high", "in_low"] if target is PX else ["in_state", "in_others"]
     columns = ["roi", "name", "n", "mean_abs", "signed", "sd", *sides]
     if target is PX:
@@ -168,7 +169,7 @@ def test_a_map_is_read_as_written_and_its_tables_say_what_they_are_of(tmp_path, 
         else mapped(OF_STATES, Target("states", ("rest", "groom", "walk")))
     )
     with pytest.raises(UserError, match="summarise maps of one analysis"):
-        shap_maps.mean_map([maps[0], other])
+        shap_tables.mean_map([maps[0], other])
 
 
 def test_a_decoder_explains_recordings_of_its_own_target_alone():

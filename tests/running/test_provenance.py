@@ -329,6 +329,8 @@ BEHIND = {
     "hold_out": 41,  # all kinds that are trained in one step; movies of sessions are compared
     "cutout": 65,  # through the one door to decoders of all kinds; compiled where that pays
     "shap": 41,  # two ways through a network; what of it is explained, and kept
+    "shap_summary": 36,  # tables and figures of maps alone, no network
+    "sides": 34,
     "adapt": 57,  # base.records reads the measures of a movie
     "shift": 67,  # as adapt, and images are resized
 }

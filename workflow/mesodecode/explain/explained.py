@@ -71,13 +71,3 @@ def one_side(labels: Tensor, target: Target) -> Tensor:
         return labels == torch.arange(target.outputs, device=labels.device)[:, None]
     middle = 0.5 if target.kind.name == "run" else labels.double().mean()
     return (labels > middle)[None]
-
-
-def told(target: Target, output: str) -> str:
-    """Return in words what is explained; `output` as maps have it."""
-    if target.kind.name == "run":
-        return f"{output} of run"
-    if target.states:
-        return f"log-probability of each of {', '.join(target.states)} less their mean"
-    unit = f" ({target.unit})" if target.unit else ""
-    return f"{output} of {target.name}{unit}"

@@ -37,7 +37,8 @@ from mesodecode.explain.cutout_tables import inside
 from mesodecode.explain.removed_areas import Areas
 from mesodecode.explain.removed_rois import ONE_BY_ONE, Rois
 from mesodecode.explain.shap_files import Map, ShapMap, by_output
-from mesodecode.explain.shap_maps import evenly, mean_of, shap_map, windows_as_trained
+from mesodecode.explain.shap_maps import evenly, shap_map, windows_as_trained
+from mesodecode.explain.shap_tables import mean_of
 from mesodecode.recordings.recording import Recording, mice_of
 from mesodecode.recordings.sample import sample
 from mesodecode.simulation.truth import (

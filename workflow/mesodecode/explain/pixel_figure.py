@@ -9,9 +9,8 @@ from matplotlib.figure import Figure, SubFigure
 from mesodecode.base.files import in_words
 from mesodecode.base.plots import letters, new_figure
 from mesodecode.explain.cutout_figure import on_image
-from mesodecode.explain.explained import told
 from mesodecode.explain.shap_files import Map, Pixels
-from mesodecode.explain.shap_maps import check_alike, common_rate
+from mesodecode.explain.shap_tables import check_alike, common_rate, told
 from mesodecode.explain.signed_figure import PANELS, bar, span
 
 SHOWN = 99.5  # percentile of |values| that has the full colour: one pixel would pale all others

@@ -8,9 +8,9 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from mesodecode.base.plots import PALETTE, letters, low_to_high, new_figure
-from mesodecode.explain.explained import told
 from mesodecode.explain.map_measures import smallest_p_holm
 from mesodecode.explain.shap_files import Map
+from mesodecode.explain.shap_tables import told
 
 SIGNIFICANT = 0.05
 

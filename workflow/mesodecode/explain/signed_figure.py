@@ -11,9 +11,8 @@ from matplotlib.ticker import MaxNLocator
 
 from mesodecode.base.plots import letters, new_figure
 from mesodecode.explain.cortex import COLOURS, Cortex, paint
-from mesodecode.explain.explained import told
 from mesodecode.explain.shap_files import Map, by_output, kind_of_unit
-from mesodecode.explain.shap_maps import common_rate, mean_of
+from mesodecode.explain.shap_tables import common_rate, mean_of, told
 from mesodecode.study.targets import RUN, Target
 
 PANELS = 6  # times of the window that are drawn one by one

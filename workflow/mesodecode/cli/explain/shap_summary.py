@@ -49,35 +49,35 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> None:
     from mesodecode.base import plots
     from mesodecode.base.tables import write_table
-    from mesodecode.explain import map_measures, shap_files, shap_maps
+    from mesodecode.explain import map_measures, shap_files, shap_tables
     from mesodecode.explain.maps import listed
 
     maps = [shap_files.read(path) for path in listed(args.maps)]
-    mean, table = shap_maps.mean_map(maps), shap_maps.roi_table(maps)
+    mean, table = shap_tables.mean_map(maps), shap_tables.roi_table(maps)
     if args.null_maps:
         null = [shap_files.read(path) for path in args.null_maps]
-        shap_maps.check_alike([*maps, *null])
-        sums = shap_maps.roi_sums(maps), shap_maps.roi_sums(null)
+        shap_tables.check_alike([*maps, *null])
+        sums = shap_tables.roi_sums(maps), shap_tables.roi_sums(null)
         table = table.join(map_measures.real_against_permuted(*sums))
     figure, caption, what = _drawn(args, maps, mean, table)
     title = f"{args.name}: {what} that {maps[0].decoder} looks at"
     plots.save(figure, args.figure, title=title, caption=caption)
     write_table(table, args.out)
     if args.signed:
-        write_table(shap_maps.signed_table(maps), args.signed)
+        write_table(shap_tables.signed_table(maps), args.signed)
     if args.times:
-        write_table(shap_maps.time_table(maps), args.times)
+        write_table(shap_tables.time_table(maps), args.times)
     if args.signed_figure:
         _draw_signed(args, maps)
 
 
 def _drawn(args: argparse.Namespace, maps: list, mean: Any, table: Any) -> tuple[Any, str, str]:
     """Return the figure of maps, its caption, and what they are of."""
-    from mesodecode.explain import pixel_figure, shap_figure, shap_files, shap_maps
+    from mesodecode.explain import pixel_figure, shap_figure, shap_files, shap_tables
     from mesodecode.explain.maps import listed
 
     if shap_files.kind_of_unit(maps[0]) == "ROI":
-        figure = shap_figure.draw(mean, table, maps[0].frame, shap_maps.common_rate(maps))
+        figure = shap_figure.draw(mean, table, maps[0].frame, shap_tables.common_rate(maps))
         return figure, shap_figure.caption(maps, table), "ROIs"
     pixels = shap_files.mean_pixels([shap_files.read_pixels(path) for path in listed(args.maps)])
     return pixel_figure.draw(maps, pixels), pixel_figure.caption(maps, pixels), "pixels"

@@ -69,12 +69,12 @@ def _masks(args: argparse.Namespace) -> tuple:
 
 def _rois(args: argparse.Namespace) -> tuple:
     from mesodecode.base.files import UserError
-    from mesodecode.explain import maps, shap_files, shap_maps, sides
+    from mesodecode.explain import maps, shap_files, shap_tables, sides
 
     if args.mirror is None:
         raise UserError("--maps: needs --mirror, which ROIs are mirror images")
     found = [shap_files.read(path) for path in maps.listed(args.maps)]
-    shap_maps.mean_map(found)  # refuses maps of different analyses
+    shap_tables.mean_map(found)  # refuses maps of different analyses
     values = maps.of_shap(found).droplevel("test_mouse").T
     pairs = sides.of_rois(list(values.index), args.mirror)
     mice = [one.test_mouse for one in found]
