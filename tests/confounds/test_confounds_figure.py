@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pandas as pd
 
+from drawn import as_drawn
 from make_tables import names_on, said
 from mesodecode.confounds import confounds_figure, control_verdicts
 from texts import as_read
@@ -65,6 +66,7 @@ def test_a_panel_has_the_decoder_then_its_controls_with_their_verdicts():
 def test_panels_stand_three_in_a_row_and_the_rest_is_empty():
     decoders = ["cnn", "gru", "rnn", "lin"]
     figure = confounds_figure.draw(*tables(decoders), rows_of(decoders))
+    as_drawn(figure, "confounds")
     assert [axes.axison for axes in figure.axes] == [True] * 4 + [False] * 2
     assert [said(axes)[2] for axes in figure.axes[:4]] == ["Test AUC", "", "", "Test AUC"]
     assert [names_on(axes.xaxis)[0] for axes in figure.axes[:4]] == decoders

@@ -9,6 +9,7 @@ import pandas as pd
 import pytest
 from PIL import Image
 
+from drawn import as_drawn
 from mesodecode import cli
 from mesodecode.base import plots
 from mesodecode.base.files import UserError
@@ -50,7 +51,7 @@ def drawn(axes, column: int) -> tuple[list, list]:
 
 def test_every_allocation_is_thin_and_the_mean_thick(tmp_path):
     history = read_histories(tmp_path / "cnn", write(tmp_path / "cnn", CURVES))
-    figure = loss_figure.loss_by_epoch(history)
+    figure = as_drawn(loss_figure.loss_by_epoch(history), "losses")
     loss, auc = figure.axes
     for axes, colour, column in ((loss, 0, 0), (loss, 1, 1), (auc, 1, 2)):
         thin, thick = drawn(axes, colour)

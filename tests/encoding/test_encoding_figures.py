@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from drawn import as_drawn
 from mesodecode.cli import main
 from mesodecode.encoding import columns, figures
 from mesodecode.report import formats
@@ -50,7 +51,7 @@ RATES = pd.DataFrame(
 
 
 def test_losses_and_r2_are_drawn_by_fold_and_r2_down_to_its_lowest():
-    loss, r2 = figures.loss_figure(HISTORY).axes
+    loss, r2 = as_drawn(figures.loss_figure(HISTORY), "encoding_loss").axes
     assert (loss.get_ylabel(), r2.get_ylabel()) == ("Squared error", "R²")
     drawn = {tuple(np.round(line.get_ydata(), 6)) for line in r2.lines}
     assert {(0.1, 0.3), (-0.1, 0.1), (-0.3, -0.1), (0, 0)} <= drawn
@@ -61,7 +62,7 @@ def test_losses_and_r2_are_drawn_by_fold_and_r2_down_to_its_lowest():
 
 
 def test_a_sweep_is_drawn_by_rate_and_momentum_of_the_best_l2():
-    figure = figures.sweep_figure(swept())
+    figure = as_drawn(figures.sweep_figure(swept()), "encoding_sweep")
     r2, loss = figure.axes[:2], figure.axes[2:4]
     assert [axes.get_title() for axes in r2] == ["Xavier", "Default"]
     assert [axes.get_xlabel() for axes in loss] == ["Learning rate"] * 2
@@ -95,7 +96,7 @@ def test_the_caption_of_a_sweep_names_the_best_and_counts_those_that_diverged():
 
 
 def test_a_diagnosis_shows_neurons_layers_and_the_range_of_useful_rates():
-    figure = figures.diagnosis_figure(NEURONS, LAYERS, RATES)
+    figure = as_drawn(figures.diagnosis_figure(NEURONS, LAYERS, RATES), "encoding_diagnosis")
     variance, gradient, rate = figure.axes[:3]
     counts = [sum(bar.get_height() for bar in bars) for bars in variance.containers]
     assert sorted(counts) == [2, 3]

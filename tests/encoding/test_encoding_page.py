@@ -11,6 +11,7 @@ import pandas as pd
 import pytest
 import yaml
 
+from drawn import as_drawn
 from make import ROOT
 from make_browser import BROWSER, Browser
 from make_large_study import drawing
@@ -43,7 +44,8 @@ def test_bars_of_a_figure_are_the_intervals_of_the_table():
     _, summary, neurons = tables()
     shown = summary["neurons"] == "responsive"
     summary.loc[shown, ["mean", "ci_low", "ci_high"]] = (0.5, 0.4, 0.8)
-    bars = figures.scores_figure(neurons, summary).axes[1].collections
+    figure = as_drawn(figures.scores_figure(neurons, summary), "encoding_scores")
+    bars = figure.axes[1].collections
     drawn = [segment[:, 0] for one in bars for segment in one.get_segments()]
     np.testing.assert_allclose(drawn, [[0.4, 0.8]] * 4)  # two scores of two models
 

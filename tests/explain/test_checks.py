@@ -14,6 +14,7 @@ import pytest
 import torch
 from torch import nn
 
+from drawn import as_drawn
 from make_decoders import write_recording
 from make_tables import map_of
 from mesodecode import cli
@@ -639,7 +640,7 @@ def test_the_figure_has_no_panel_for_what_was_not_made(graded):
     maps, made = graded
     evidence = map_verdicts.gather(scores_of(maps), made)
     np.testing.assert_allclose(evidence.mean, np.sum(maps, axis=0) / len(maps))  # what is shown
-    whole = checks_figure.draw(evidence)
+    whole = as_drawn(checks_figure.draw(evidence), "map_checks")
     assert len(whole.axes) == 3  # no truth, no signs
     nothing = dict.fromkeys(("auc", "auc_random", "moved", "moved_random"), made[0].auc[:0])
     bare = [dataclasses.replace(one, **nothing) for one in made]

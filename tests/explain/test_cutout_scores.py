@@ -12,6 +12,7 @@ import pytest
 import torch
 from sklearn.metrics import roc_auc_score
 
+from drawn import as_drawn
 from make import LINEAR, STUDY, add_files, check_commands, plan, snakemake
 from make_decoders import BY_HAND, PATCH, SIDE, write_linear
 from mesodecode import cli
@@ -384,7 +385,7 @@ def figure_of(masks, n=4):
 @pytest.mark.parametrize(("kind", "columns"), [("squares", 7), ("circles", 7), ("pairs", 4)])
 def test_a_grid_is_drawn_with_a_cell_and_its_numbers_for_each_mask(kind, columns):
     masks = cutout_masks.make_masks(kind, SIDE, SIDE)
-    picture, cells, _ = figure_of(masks).axes
+    picture, cells, _ = as_drawn(figure_of(masks), f"cutout_{kind}").axes
     expected = np.arange(7 * columns).reshape(7, columns) / 100
     np.testing.assert_allclose(cells.images[0].get_array(), expected)
     texts = [text.get_text() for text in cells.texts]
@@ -396,7 +397,7 @@ def test_a_grid_is_drawn_with_a_cell_and_its_numbers_for_each_mask(kind, columns
 
 
 def test_other_masks_are_drawn_as_points(tmp_path):
-    figure = figure_of(cutout_masks.edges(SIDE, SIDE))
+    figure = as_drawn(figure_of(cutout_masks.edges(SIDE, SIDE)), "cutout_edges")
     axes = figure.axes[1]
     assert [label.get_text() for label in axes.get_xticklabels()] == [
         *("left\nand right", "top\nand bottom", "all")
@@ -404,7 +405,7 @@ def test_other_masks_are_drawn_as_points(tmp_path):
     assert sum(len(line.get_xdata()) for line in axes.lines if line.get_marker() == "o") == 3 * 4
     np.save(tmp_path / "areas.npy", np.eye(SIDE, dtype=np.uint8)[::-1] * np.arange(1, SIDE + 1))
     areas = cutout_masks.from_file(tmp_path / "areas.npy", SIDE, SIDE)
-    picture, axes, _ = figure_of(areas).axes
+    picture, axes, _ = as_drawn(figure_of(areas), "cutout_areas").axes
     assert len(axes.get_xticks()) == SIDE  # an area beside all but it
     names = [text.get_text() for text in axes.get_legend().get_texts()]
     assert names == ["the area", "all but the area"]
@@ -480,6 +481,7 @@ def test_times_are_drawn_by_mask_and_on_the_image():
     rows = [(*key, key[1] / 30, 5, value, 0.1) for key, value in values.items()]
     table = pd.DataFrame(rows, columns=["mask", "frame", "time_s", "n", "mean", "sd"])
     figure = cutout_times_figure.draw(table, MASKS, np.eye(1, 4), 30.0)
+    as_drawn(figure, "cutout_times")
     (heat,) = [axes.images[0] for axes in figure.axes if axes.get_ylabel().startswith("Time")]
     assert heat.norm.vmin == -heat.norm.vmax == -0.4
     assert heat.get_array()[1].tolist() == [0.4, 0, 0] and heat.get_array()[6, 1] == -0.2

@@ -7,6 +7,7 @@ import pandas as pd
 import pytest
 from matplotlib.figure import Figure
 
+from drawn import as_drawn
 from make_tables import names_on
 from mesodecode.explain import checks_figure, shap_figure
 
@@ -18,7 +19,8 @@ def test_bars_and_columns_of_a_shap_map_are_those_of_their_roi():
         | {"sd": [0.01, 0.02, np.nan], "mean_null": 0.1, "sd_null": 0.0, "p_holm": [0.2, 0.01, 0.9]}
     )
     values = np.array([[0.1, 0.5, 0.15], [0.2, 0.4, 0.05]])
-    heat, bars, _ = shap_figure.draw(values, table, np.array([-1, 0]), 10.0).axes
+    figure = shap_figure.draw(values, table, np.array([-1, 0]), 10.0)
+    heat, bars, _ = as_drawn(figure, "shap").axes
     assert names_on(bars.xaxis) == ["VISp", "MOs", "RSP"] and bars.get_xlabel() == "ROI"
     assert [(b.get_x() + b.get_width() / 2, b.get_height()) for b in bars.patches] == [
         pytest.approx(one) for one in ((0, 0.3), (1, 0.9), (2, 0.2))

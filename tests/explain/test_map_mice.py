@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from drawn import as_drawn
 from mesodecode import cli
 from mesodecode.base.files import UserError
 from mesodecode.explain import cutout_tables, map_mice, map_mice_figure
@@ -112,7 +113,8 @@ def test_without_mice_there_are_no_intervals_and_it_is_said(mice, n, words):
 def test_the_figure_has_an_interval_for_each_area_and_a_sign_for_each_mouse():
     scores = planted(8)
     table = map_mice.over_mice(scores)
-    axes = map_mice_figure.draw(table, map_mice.tested(scores)).axes[0]
+    figure = map_mice_figure.draw(table, map_mice.tested(scores))
+    axes = as_drawn(figure, "map_mice").axes[0]
     grey = [line for line in axes.lines if line.get_markeredgecolor() == "0.6"]
     assert len(grey) == 8 and all(len(line.get_xdata()) == 20 for line in grey)
     (bars,) = axes.collections

@@ -10,6 +10,7 @@ import pytest
 import torch
 
 import make_live
+from drawn import as_drawn
 from make_decoders import SIDE
 from make_pixels import TwoPixels, planted, session, settings_of
 from mesodecode import cli
@@ -268,6 +269,11 @@ def test_windows_and_areas_of_two_recordings_must_fit(tmp_path):
     refused("areas: other names in the background; give files", [one], [trained], drawn)
 
 
+def counted(values: np.ndarray) -> np.ndarray:
+    """0, 1, 2, … in the shape of values."""
+    return np.arange(float(values.size)).reshape(values.shape)
+
+
 def test_the_bar_of_sizes_begins_at_0(tmp_path):
     settings = settings_of(windows=4, background=4)
     found, pixels = pixel_shap.pixel_shap(planted(), [session(tmp_path)], [], settings, decoder="x")
@@ -277,6 +283,9 @@ def test_the_bar_of_sizes_begins_at_0(tmp_path):
     assert low == 0 < high
     low, high = bars["SHAP"]
     assert low == -high
+    size, sign = map(counted, (pixels.pixel_abs, pixels.pixel_signed))
+    by_hand = replace(pixels, pixel_abs=size, pixel_signed=sign - 40, image=size[0])
+    as_drawn(pixel_figure.draw([found], by_hand), "pixels")
     assert "windows of mouse d (50% of them run)" in as_read(pixel_figure.caption([found], pixels))
 
 

@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from drawn import as_drawn
 from make import ROI_STUDY, add_files, check_commands, plan, with_importance
 from make_tables import map_of
 from mesodecode import cli
@@ -81,7 +82,8 @@ def test_masks_of_the_left_half_come_first():
 def test_a_figure_has_a_place_for_each_pair_and_a_point_for_each_allocation():
     pairs = [("6", "31"), ("8", "33")]
     table = sides.compare(VALUES, pairs, MICE)
-    axes = sides_figure.draw(table.assign(p_holm=[0.004, 0.2]), VALUES, "Mean |SHAP|").axes[0]
+    figure = sides_figure.draw(table.assign(p_holm=[0.004, 0.2]), VALUES, "Mean |SHAP|")
+    axes = as_drawn(figure, "sides").axes[0]
     assert [label.get_text() for label in axes.get_xticklabels()] == ["6 | 31", "8 | 33"]
     points = [line.get_ydata() for line in axes.lines if line.get_marker() == "o"]
     assert [sorted(one) for one in points] == [[1, 2, 3, 4, 5, 6], [0] * 6]

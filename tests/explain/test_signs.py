@@ -13,6 +13,7 @@ import tifffile
 import torch
 from matplotlib.colors import Normalize
 
+from drawn import as_drawn
 from make_tables import map_of
 from mesodecode import cli
 from mesodecode.base import plots
@@ -434,7 +435,7 @@ def test_an_outline_surrounds_its_pixels_and_no_others():
 
 def test_the_signed_figure_is_centred_on_0_and_shows_each_time():
     maps = [map_of(np.ones((7, 2)), signed=np.linspace(-1, 3, 14).reshape(7, 2))]
-    figure = signed_figure.draw(maps, place())
+    figure = as_drawn(signed_figure.draw(maps, place()), "signed")
     images = [axes for axes in figure.axes if axes.images]
     titles = [axes.get_title() for axes in figure.axes]
     assert "−0.10 to −0.07 s" in titles and "0.10 s" in titles
@@ -444,7 +445,7 @@ def test_the_signed_figure_is_centred_on_0_and_shows_each_time():
     assert heat.images[0].norm.vmin == -heat.images[0].norm.vmax == -3
     red, blue = (cortex.mpl.colormaps[cortex.COLOURS](value) for value in (1.0, 0.0))
     assert red[0] > 0.3 > red[2] and blue[2] > 0.3 > blue[0]
-    alone = signed_figure.draw(maps)
+    alone = as_drawn(signed_figure.draw(maps), "signed_alone")
     assert len([axes for axes in alone.axes if axes.images]) == 1
     assert "session" not in as_read(signed_figure.caption(maps, None))
 

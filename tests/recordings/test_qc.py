@@ -17,6 +17,7 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 from scipy.ndimage import gaussian_filter
 
+from drawn import as_drawn
 from mesodecode.base.files import UserError
 from mesodecode.base.tables import read_table
 from mesodecode.cli import main
@@ -537,7 +538,7 @@ def test_labels_of_a_page_stand_clear_of_the_numbers_and_inside_the_page():
     slow = 1 + 0.004 * np.sin(np.arange(T) / 90)  # -0.4 to 0.4 %: ticks of five characters
     session = replace(session, decoded=replace(session.decoded, brightness=200 * slow))
     page = qc_figure.session_page(session, qc.check_session(session, SETTINGS))
-    page.canvas.draw()
+    as_drawn(page, "qc_session").canvas.draw()
     panels = [axes for axes in page.axes if axes.get_ylabel()]
     assert panels[0].get_ylabel() == "Brightness less\nits mean (%)" and len(panels) == 2
     for axes in panels:
@@ -566,7 +567,7 @@ def test_cohort_page_shows_every_session_and_verdict():
         tables.append(qc.check_session(session, SETTINGS).assign(session=name))
     table = pd.concat(tables, ignore_index=True)
     table.loc[(table["session"] == "a") & (table["check"] == "bleaching"), "value"] = 0.998
-    figure = qc_figure.cohort_page(table)
+    figure = as_drawn(qc_figure.cohort_page(table), "qc_cohort")
     words = {text.get_text() for text in figure.axes[0].texts}
     assert {"1.7% ✗", "0.33% !", "–", "100%"} <= words
     labels = [label.get_text() for label in figure.axes[0].get_yticklabels()]

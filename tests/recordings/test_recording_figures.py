@@ -7,6 +7,7 @@ import pandas as pd
 import pytest
 import tifffile
 
+from drawn import as_drawn
 from make_tables import said
 from mesodecode.base.plots import PALETTE
 from mesodecode.recordings import alignment_figure, first_look_figure, roi_correlation_figure
@@ -24,6 +25,7 @@ def test_the_atlas_is_drawn_over_each_session_with_its_landmarks_and_their_error
         *(Alignment("m2", f"s{i}", "s1", np.eye(3), {}, {}, 0.875) for i in range(2, 6)),
     ]
     figure = alignment_figure.overlay(found, [image] * 5, [tmp_path / "areas.tif"] * 5)
+    as_drawn(figure, "alignment")
     first, second, *_, last = figure.axes
     assert first.get_title() == "s1 (m1)\n2 landmarks, 3.54 px"  # the root of 12.5
     assert second.get_title() == "s2 (m2)\nas s1, r = 0.88"
@@ -47,7 +49,7 @@ def test_the_first_look_shows_image_size_and_speed_or_states():
     image, labels = np.arange(12.0).reshape(3, 4), np.array([0, 1, 1, 1])
     seen = FirstLook("s1", 4, (3, 4), image, time=np.arange(4) / 2, labels=labels)
     seen.speed = np.array([0.0, 4, 5, 6])
-    left, right = first_look_figure.first_look(seen).axes
+    left, right = as_drawn(first_look_figure.first_look(seen), "first_look").axes
     assert left.get_title() == "s1: mean of 10 frames\n3 rows × 4 columns"
     np.testing.assert_array_equal(left.images[0].get_array(), image)
     assert left.images[0].get_clim() == tuple(np.quantile(image, [0.01, 0.99]))
@@ -79,7 +81,8 @@ def test_bars_of_rois_are_mean_and_sd_over_sessions_in_the_order_of_the_table(na
         for roi, name, r in zip((2, 1), names, values, strict=True)
     ]
     table = pd.DataFrame(rows, columns=["mouse", "session", "roi", "name", "r"])
-    (axes,) = roi_correlation_figure.roi_correlation(table).axes
+    figure = roi_correlation_figure.roi_correlation(table)
+    (axes,) = as_drawn(figure, "roi_correlation").axes
     np.testing.assert_allclose([bar.get_height() for bar in axes.patches], [0.6, -0.2])
     errors = [line.get_ydata() for line in axes.lines if len(set(line.get_xdata())) == 1]
     sd = np.sqrt(0.02)  # of two values 0.2 apart

@@ -13,6 +13,7 @@ import pandas as pd
 import pytest
 from PIL import Image
 
+from drawn import as_drawn
 from make_tables import Checker, draw, published_auc, run, text_of, write_report
 from mesodecode.base import plots
 from mesodecode.base.files import UserError, each_in_order
@@ -48,7 +49,7 @@ def test_figure_has_every_point_mean_and_name(study):
     assert words.count("***") == 2 and words.count("*") == 1  # p_holm 2e-4, 5e-7, .011
     assert any("Wilcoxon rank-sum test, Holm-corrected" in word for word in words)
     assert float(root.get("width").removesuffix("pt")) == pytest.approx(85 / 25.4 * 72, abs=1)
-    axes = auc_figure.auc_by_decoder(published_auc()).axes[0]
+    axes = as_drawn(auc_figure.auc_by_decoder(published_auc()), "auc").axes[0]
     points = [line.get_ydata() for line in axes.lines if line.get_markersize() == 2.9]
     np.testing.assert_allclose(np.sort(np.concatenate(points)), np.sort(published_auc()["auc"]))
 

@@ -13,6 +13,7 @@ import pandas as pd
 import pytest
 from scipy import stats
 
+from drawn import as_drawn
 from make import ROOT
 from make_tables import published_auc
 from mesodecode import cli
@@ -323,7 +324,8 @@ def test_cohort_verb_draws_every_session_and_says_n(tmp_path):
         assert text in shown, text
     assert "Time in session c of mouse m2 (s); run shaded" in shown  # nearest to a half
     assert "n = 4 sessions of 3 mice" in formats.picture(tmp_path / "f.svg", "p")["caption"]
-    share = drawn.cohort_figure(table, drawn.activity(read_recording(words[4] / "c.h5"))).axes[0]
+    figure = drawn.cohort_figure(table, drawn.activity(read_recording(words[4] / "c.h5")))
+    share = as_drawn(figure, "cohort").axes[0]
     points = [line.get_ydata() for line in share.lines if line.get_marker() != "None"]
     assert [sorted(np.round(p * 300)) for p in points] == [[30, 290], [160], [90]]  # m1, m2, m10
     bars = [line.get_ydata()[0] for line in share.lines if line.get_marker() == "None"]

@@ -12,6 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.special import expit
 
+from drawn import as_drawn
 from mesodecode.base.roc_auc import roc_auc
 from mesodecode.base.tables import read_table
 from mesodecode.cli import main
@@ -178,7 +179,7 @@ def test_the_page_has_each_mouse_with_its_own_marker_and_the_means_by_hand():
         for level in (0.8, 0.9)
     )
     sets.loc[sets["level"] == 0.8, ["coverage", "set_size"]] = 0.1  # not drawn
-    figure = calibration_figure.page(table, sets)
+    figure = as_drawn(calibration_figure.page(table, sets), "calibration")
 
     def drawn(axes):
         """Return the points (marker, value, height) and the means (value, height)."""

@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from drawn import as_drawn
 from mesodecode.base.files import UserError
 from mesodecode.decoders.held_out import HeldOut
 from mesodecode.decoders.predictions import SessionPredictions
@@ -167,7 +168,7 @@ def test_sessions_of_one_state_and_sessions_that_the_study_lacks():
 
 def test_figure_has_a_panel_a_decoder_and_says_what_is_near():
     both = pd.concat([rows(), rows().assign(decoder="other")])
-    figure = ceilings_figure.draw(both)
+    figure = as_drawn(ceilings_figure.draw(both), "ceilings_near_far")
     assert [axes.get_title() for axes in figure.axes] == ["net", "other"]
     labels = [text.get_text() for text in figure.axes[0].get_xticklabels()]
     assert labels == ["own", "others", "others,\nequal n", "own,\nnear", "own,\nfar"]

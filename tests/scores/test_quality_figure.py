@@ -14,6 +14,7 @@ import pytest
 from matplotlib.figure import Figure
 from PIL import Image
 
+from drawn import as_drawn
 from mesodecode import cli
 from mesodecode.base import plots
 from mesodecode.base.roc_auc import roc_auc
@@ -167,7 +168,8 @@ def test_every_panel_of_a_page_shows_its_part(study):
     label, speed = np.array([0, 1, 1, 0.0]), np.array([0, 4, 5, 0.0])
     probability = np.array([0.1, 0.9, 0.8, 0.2])
     about = "1_a", "x", 0.8, 0.375, np.arange(4) / RATE, probability, label, speed
-    figure = quality_figure.page(read(study), curves, sessions, quality_figure.Trace(*about))
+    trace = quality_figure.Trace(*about)
+    figure = as_drawn(quality_figure.page(read(study), curves, sessions, trace), "quality")
     panels = {axes.get_title(loc="left") or axes.get_ylabel(): axes for axes in figure.axes}
     assert [*panels] == [*"ABCDEFGHI", "Speed\n(cm/s)"]
     for letter in "ABC":  # a thin line of each allocation, the thick one of all

@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from drawn import as_drawn
 from make_tables import names_on, said
 from mesodecode.base.files import UserError
 from mesodecode.decoders.predictions import Predictions, SessionPredictions
@@ -39,7 +40,7 @@ def bars(axes) -> list[np.ndarray]:
 
 
 def test_decoders_stand_beside_the_published_ones_with_the_interval_of_the_difference():
-    figure = reproduction_figure.reproduction_figure(reproduced())
+    figure = as_drawn(reproduction_figure.reproduction_figure(reproduced()), "reproduction")
     auc, difference = figure.axes
     first = names_on(auc.yaxis)[0]
     assert first == "cnn (n = 20)\nCNN (n = 20)" and list(auc.get_yticks()) == [2, 1, 0]
@@ -87,7 +88,7 @@ def test_a_trace_is_drawn_of_the_session_of_median_r2():
     assert target_figure.typical(item) == ("middle", (0, 60))
     two = predictions({name: sessions[name] for name in ("best", "worst")}, item.target)
     assert target_figure.typical(two)[0] == "worst"  # the lower of two
-    (axes,) = target_figure.traces([item]).axes
+    (axes,) = as_drawn(target_figure.traces([item]), "traces").axes
     score = 1 - 60 * 0.09 / np.square(wave - wave.mean()).sum()
     assert said(axes) == (f"gru: middle, R² {score:.2f}", "Frame", "pupil (px)")
     measured, decoded = axes.lines
@@ -122,7 +123,7 @@ def test_confusion_is_the_mean_over_allocations_in_the_order_of_the_states():
     rows = [("walk", "walk", 0.5), ("walk", "walk", 0.75), ("walk", "groom", 0.25)]
     table = pd.DataFrame(rows, columns=["state", "predicted", "share"])
     tables = {f"d{i}": table for i in range(4)}
-    figure = target_figure.confusion(tables, states)
+    figure = as_drawn(target_figure.confusion(tables, states), "confusion")
     first = figure.axes[0]
     assert said(first) == ("d0", "predicted", "state")
     assert names_on(first.xaxis) == names_on(first.yaxis) == states
@@ -157,7 +158,7 @@ def test_ceilings_have_the_points_of_each_arm_in_their_order():
         *((name, "own", "m2", "s1", 0.7) for name in ("two", "three")),
     ]
     table = pd.DataFrame(rows, columns=["decoder", "arm", "test_mouse", "session", "auc"])
-    figure = ceilings_figure.draw(table)
+    figure = as_drawn(ceilings_figure.draw(table), "ceilings")
     first, second, third, empty = figure.axes
     assert names_on(first.xaxis) == ["own", "others"]
     assert points(first) == [(0, "o", 0.9), (0, "s", 0.8), (1, "o", 0.3)]  # m2 before m10
@@ -172,7 +173,7 @@ def test_cohorts_have_a_cell_for_each_pair_that_was_tested():
     ]
     columns = ["decoder", "train_cohort", "test_cohort", "auc", "n_mice", "n_allocations"]
     table = pd.DataFrame(rows, columns=columns)
-    figure = cohort_matrix_figure.draw(table)
+    figure = as_drawn(cohort_matrix_figure.draw(table), "cohort_matrix")
     first = figure.axes[0]
     assert said(first) == ("d0", "Tested in", "Trained in")
     assert names_on(first.yaxis) == ["A", "B"] and names_on(first.xaxis) == ["A", "B"]
@@ -191,7 +192,7 @@ def test_variants_have_the_points_of_their_mice_by_their_means():
         for row in (("a", "m2", 0.5), ("a", "m10", 0.6), ("b", "m2", 0.25), ("b", "m10", 0.4))
     ]
     table = pd.DataFrame(rows, columns=["family", "variant", "test_mouse", "auc"])
-    figure = multiverse_figure.draw(table)
+    figure = as_drawn(multiverse_figure.draw(table), "multiverse")
     (axes,) = figure.axes
     assert names_on(axes.xaxis) == ["b", "a"]
     assert points(axes) == [(0, "o", 0.25), (0, "s", 0.4), (1, "o", 0.5), (1, "s", 0.6)]
@@ -216,8 +217,13 @@ def test_means_have_their_sample_sd_and_chance_stands_at_that_of_the_score(kind)
         (d, f"{d}{i}", "13"[i % 2], v) for d, mine in values.items() for i, v in enumerate(mine)
     ]
     auc = pd.DataFrame(rows, columns=["decoder", "allocation", "test_mouse", "auc"])
-    (by_decoder, *_) = auc_figure.auc_by_decoder(auc, kind=kind).axes
-    (by_setting, *_) = auc_figure.auc_by_setting(auc, [5, 9], "half_window", kind=kind).axes
+    figures = {
+        "decoder": auc_figure.auc_by_decoder(auc, kind=kind),
+        "setting": auc_figure.auc_by_setting(auc, [5, 9], "half_window", kind=kind),
+    }
+    for name, figure in figures.items():
+        as_drawn(figure, f"{kind.name}_by_{name}")
+    by_decoder, by_setting = (figure.axes[0] for figure in figures.values())
     for axes, at in ((by_decoder, [0.31, 1.31]), (by_setting, [5, 9])):
         assert axes.get_ylabel() == f"Test {kind.axis}"
         (chance,) = [line for line in axes.lines if line.get_linestyle() == "--"]

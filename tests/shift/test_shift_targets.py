@@ -13,6 +13,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from drawn import as_drawn
 from make import ROOT
 from make_recordings import write_recording
 from mesodecode.base.files import UserError
@@ -333,7 +334,7 @@ def test_kept_features_are_of_the_target_that_their_cnn_decodes(tmp_path):
 
 def test_the_figure_and_its_caption_are_of_the_score_that_is_predicted():
     table = report(PX, USUAL).reset_index()
-    page = shift_figure.page(table, schema.defaults("shift"))
+    page = as_drawn(shift_figure.page(table, schema.defaults("shift")), "shift")
     shown = [t for f in page.subfigs for a in f.axes for t in (a.get_xlabel(), a.get_ylabel())]
     shown += [t.get_text() for t in page.subfigs[1].axes[0].get_xticklabels()]
     told = {

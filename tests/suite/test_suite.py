@@ -15,6 +15,7 @@ import pytest
 import yaml
 
 import fresh
+from drawn import as_drawn
 from make import ROOT
 from mesodecode.base.files import UserError
 from mesodecode.base.tables import write_table
@@ -313,6 +314,7 @@ def test_table_and_figure_of_studies_made_by_hand(tmp_path):
     assert first["signs_right"] == 0.75
     assert (first["said"], first["n_false"], first["right"]) == ("qc m1", 1, "no")
     assert (second["should_say"], second["n_hit"], second["right"]) == ("qc m1", 1, "yes")
+    as_drawn(suite_figure.page(suite.table([clean, faulty])), "suite")
     caption = suite_figure.caption(table)
     assert "n = 3 test mice, 3 allocations a decoder" in caption
     assert "all is right in 1 of 2." in caption
