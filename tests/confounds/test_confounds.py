@@ -220,6 +220,10 @@ def test_controls_are_decoded_from_training_mice_in_the_windows_of_each_decoder(
     boosted = settings | {"model": "gradient_boosting"}
     other = controls.decode(sessions, allocation, {"one": (0, 0)}, boosted)
     assert other.set_index("decoder")["auc"]["outside"] > 0.7
+    # no window crosses from one of four segments to the next
+    cut = [*sessions[:-1], dataclasses.replace(test, segment=np.arange(400) // 100)]
+    parts = controls.decode(cut, allocation, {"wide": (8, 0)}, settings)
+    assert parts.set_index("decoder")["n_frames"]["outside"] == 4 * (100 - 16)
     # one session without it, whatever its role, and the control is not made
     sessions[3] = session("d", known=1, missing=True)
     table = controls.decode(sessions, allocation, windows, settings).set_index("decoder")

@@ -236,6 +236,7 @@ def test_signals_of_a_dff_movie(study, tmp_path):
         assert "decoding" not in nwb.processing["behavior"].data_interfaces  # --decoders of none
         assert "has gaps of unknown length: times are frame / frame_rate" in nwb.session_description
         states = nwb.intervals["states"].to_dataframe()
+        assert "that decoders learn and are scored by" in nwb.intervals["states"].description
     ends = [10, 30, 50, 60]  # the second at the gap
     assert states["start_time"].tolist() == pytest.approx(np.array([0, *ends[:-1]]) / RATE)
     assert states["stop_time"].tolist() == pytest.approx(np.array(ends) / RATE)

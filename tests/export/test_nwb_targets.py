@@ -51,6 +51,7 @@ def test_target_and_predictions_are_written(tmp_path, kind):
     with open_nwb(out) as nwb:
         (series,) = nwb.processing["behavior"]["decoding"].time_series.values()
         np.testing.assert_array_equal(series.data[:], made)
+        assert "are not what decoders learn" in nwb.intervals["states"].description
         if target.states:
             table = nwb.intervals["named_states"].to_dataframe()
             assert table["state"].tolist() == ["rest", "walk", "groom"]

@@ -351,6 +351,9 @@ def test_pixels_that_show_no_brain_are_0_where_most_are(running):
     found = dff(block, np.stack([baseline, baseline]) if running else baseline)
     assert (found[:, 0] == 0.5).all() and (found[:, 1:] == 0).all()
     assert (dff(block, np.maximum(baseline, 11))[:, 1:] > 0).all()
+    hot = np.full((20, 20), 1000.0)
+    hot[3, 4] = 200_000  # one pixel of the camera, two hundred times as bright
+    np.testing.assert_allclose(dff(1.5 * hot[None], hot), 0.5)
 
 
 def slow_baseline(frames, window, percentile, causal):
@@ -458,6 +461,15 @@ def test_the_reference_channel_is_kept_as_its_means_over_tiles(hemodynamics):
     np.testing.assert_allclose(kept[:, 7], reference[:, 2:4, 6:].mean((1, 2)) - 100, rtol=1e-5)
     _, chain = correct(frames, channels=2, dark_offset=100)
     assert "reference" not in chain.arrays
+
+
+def test_what_a_step_does_is_told_of_bright_pixels():
+    """SD of 10 of 1500 counts, 500 of which are dark; dim pixels, of 600, have an SD of 40."""
+    bright, dim = noise(400, 3, 4, sd=10) + 1500, noise(400, 3, 2, seed=1, sd=40) + 600
+    _, chain = correct(np.concatenate([bright, dim], axis=2), dark_offset=500)
+    (effect,) = chain.effects()
+    assert effect["sd_before"] == pytest.approx(10 / 1500, rel=0.05)
+    assert effect["sd_after"] == pytest.approx(10 / 1000, rel=0.05)
 
 
 def test_what_is_said_of_bleaching_is_that_of_the_signal():

@@ -225,7 +225,8 @@ def test_light_sources_and_labels_are_of_the_frames_that_have_values(tmp_path):
         np.testing.assert_array_equal(file["corrections/signal_frames"], kept - (kept > 5))
 
 
-def test_of_wavelengths_in_turn_whole_cycles_are_left_out(tmp_path):
+@pytest.mark.parametrize("channel", [1, 2])
+def test_of_wavelengths_in_turn_whole_cycles_are_left_out(tmp_path, channel):
     """Frame 5 of 24, of the second light, has no components: 4 and 5 go, and time goes on."""
     signal, other = np.full((4, 24), 1.0), np.full((4, 24), 2.0)
     turns = np.where(np.arange(24) % 2, other, signal) * (1 + np.arange(24) / 100)
@@ -234,13 +235,13 @@ def test_of_wavelengths_in_turn_whole_cycles_are_left_out(tmp_path):
     np.save(tmp_path / "SVT.npy", turns)
     labels = np.arange(12) // 3 % 2
     np.save(tmp_path / "labels.npy", labels)
-    settings = schema.defaults("corrections") | {"channels": 2, "signal_channel": 1}
+    settings = schema.defaults("corrections") | {"channels": 2, "signal_channel": channel}
     files = {"movie": [tmp_path / "U.npy", tmp_path / "SVT.npy"], "frame_rate": 10}
     files |= {"behavior": tmp_path / "labels.npy", "corrections": settings}
     preprocess(tmp_path / "o.h5", session="s", mouse="m", **files)
     kept = np.r_[0:2, 3:12]
     with h5py.File(tmp_path / "o.h5") as file:
-        expected = np.einsum("hwk,kt->thw", U, turns[:, ::2][:, kept])
+        expected = np.einsum("hwk,kt->thw", U, turns[:, channel - 1 :: 2][:, kept])
         np.testing.assert_allclose(file["frames"], expected, rtol=1e-5)
         np.testing.assert_array_equal(file["labels"], labels[kept])
-        np.testing.assert_allclose(file["time"], kept / 10)
+        np.testing.assert_allclose(file["time"], (2 * kept + channel - 1) / 20)
