@@ -93,9 +93,12 @@ def test_networks_and_linear_decoders_subtract_it(tmp_path):
 
     few = sample(based[1], 3, reach=1)  # a few frames of it are normalised as there
     shown = Images([few])
-    first = np.flatnonzero(few.segment == few.segment[0])
-    t = int(np.flatnonzero((frames == few.frames[first[1]]).all((1, 2)))[0])
-    whole = Images([based[1]]).batch(torch.tensor([t]))
+    taken = [int(np.flatnonzero((frames == one).all((1, 2)))[0]) for one in few.frames]
+    assert few.labels.tolist() == recording.labels[taken].tolist()
+    # about the first, the tenth and the last of frames 1 to 12 and 15 to 21
+    assert taken == [0, 1, 2, 9, 10, 11, 20, 21, 22]
+    assert few.segment.tolist() == [0, 0, 0, 1, 1, 1, 2, 2, 2]
+    whole = Images([based[1]]).batch(torch.tensor(taken[1:2]))
     torch.testing.assert_close(shown.batch(shown.centres[:1]), whole)
 
 
