@@ -461,6 +461,13 @@ def test_a_movie_is_measured_once_however_often_it_is_read():
     np.testing.assert_allclose(movie.result().mean, brain(50).mean(axis=0), rtol=1e-6)
 
 
+def test_bright_pixels_are_those_that_vary_and_have_half_the_light_of_the_brightest():
+    mean = np.array([1000, 1000, np.nan, 500, 480, -600, 10])  # 99th percentile: 984
+    sd = np.array([5, 0, 5, 1, 1, 1, 1.0])
+    assert qc_measures.bright_pixels(mean, sd).tolist() == [1, 0, 0, 1, 0, 1, 0]
+    assert not qc_measures.bright_pixels(mean, 0 * sd).any()
+
+
 # --- the verb ----------------------------------------------------------------------------------
 
 

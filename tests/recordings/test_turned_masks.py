@@ -47,6 +47,19 @@ def test_masks_that_fit_and_movies_that_do_not_tell_are_left():
     assert better_turned(np.ones_like(BRAIN), light()) == ""
 
 
+def test_a_way_that_is_a_little_better_is_no_turn():
+    """Brain in columns 10 to 84 of 100; the AUC of a mask as wide is 2/75 less for each column
+    by which it lies off."""
+    columns = np.tile(np.arange(100), (20, 1))
+    image = np.where((columns >= 10) & (columns < 85), 900.0, 0)
+
+    def mask(first):
+        return (columns >= first) & (columns < first + 75)
+
+    assert better_turned(mask(13), image) == ""  # .92, and .947 if it were mirrored
+    assert better_turned(mask(15), image) == "mirrored left to right"  # .867, and 1
+
+
 @pytest.mark.parametrize("key", ["brain-mask", "roi-masks"])
 def test_preprocessing_says_so(tmp_path, capsys, key):
     movie = np.stack([light(seed) for seed in range(20)]).astype(np.uint16)
