@@ -140,6 +140,20 @@ def test_light_sources_in_turn_are_as_channels_in_turn(signal):
     np.testing.assert_array_equal(*made)
 
 
+def test_a_frame_whose_reference_was_dropped_has_the_nearest_by_light_sources():
+    """Of 40 frames in turn, 7 (of blood) and 20 (of calcium) were dropped."""
+    kept = np.delete(np.arange(40), [7, 20])
+    stack = 500 + np.random.default_rng(0).integers(0, 99, (40, 6, 8)).astype(np.uint16)
+    both = stack[np.ravel([(own, 5 if own == 6 else own + 1) for own in range(0, 40, 2)])]
+    both = np.delete(both, [20, 21], axis=0)
+    asked = DEFAULTS | {"reference_channel": 2, "hemodynamics": "ratio"}
+    made = []
+    for frames, channels, lights in ((both, 2, None), (stack[kept], 1, 1 + kept % 2)):
+        chain = corrected(Measured(Stack(frames), 2), asked | {"channels": channels}, RATE, lights)
+        made.append(np.concatenate([block for _, block in chain.blocks(7)]))
+    np.testing.assert_array_equal(*made)
+
+
 def test_dark_counts_are_subtracted(tmp_path):
     stack = np.random.default_rng(0).integers(90, 200, (8, 4, 5), np.uint16)
     made, chain = correct(stack, dark_offset=100)
