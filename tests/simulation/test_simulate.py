@@ -339,6 +339,17 @@ def test_run_drive_has_the_indicators_rise_and_decay():
     assert drive[end + 31] / drive[end + 7] == pytest.approx(np.exp(-24 / 30 / 0.6), rel=0.02)
 
 
+@pytest.mark.parametrize("lead", [-12, 0, 5])
+def test_run_drive_is_the_sum_of_what_each_frame_adds(lead):
+    """By a slow loop: a frame of run adds the kernel from `lead` frames before it on."""
+    made = make(lead_s=lead / 30)
+    t = np.arange(50) / 30
+    kernel = (1 - np.exp(-t / 0.02)) * np.exp(-t / 0.2)
+    held = np.r_[[made.label[0]] * 100, made.label, [made.label[-1]] * 100]
+    expected = [np.dot(kernel, held[100 + i + lead - np.arange(50)]) for i in range(150)]
+    np.testing.assert_allclose(made.truth.run_drive, expected / kernel.sum(), atol=1e-3)
+
+
 # --- anatomy -----------------------------------------------------------------------------------
 
 
