@@ -579,4 +579,7 @@ def test_cohort_page_shows_every_session_and_verdict():
     assert {"1.7% ✗", "0.33% !", "–", "100%"} <= words
     labels = [label.get_text() for label in figure.axes[0].get_yticklabels()]
     assert labels == ["a (m1)", "b (m1)", "c (m1)"]
+    (legend,) = figure.legends
+    signs = [text.get_text() for text in legend.get_texts()]
+    assert signs == ["pass", "warn (!)", "fail (✗)", "not checked (–)"]
     assert "n = 3: 1 pass, 1 warn, 1 fail" in qc_figure.cohort_caption(table)
