@@ -196,16 +196,24 @@ def test_behavior_at_another_rate_is_brought_onto_the_frames(tmp_path):
     time = 10 + np.arange(16) / 4  # four samples a frame, by a clock that begins at 10 s
     speed = np.repeat([1, 5, 0, 2.0], 4) + np.tile([-0.3, 0.3, -0.1, 0.1], 4)
     run = np.repeat([0, 1, 0, 1], 4)
-    save_table(tmp_path / "b.csv", labels=run, speed=speed, t=time)
+    part = np.repeat([7, 9], [6, 10])  # from the middle of the second frame on
+    save_table(tmp_path / "b.csv", labels=run, speed=speed, segment=part, t=time)
     frames = Frames(4, 1.0, 10 + np.arange(4.0))
     got = read_behavior(tmp_path / "b.csv", frames=frames, behavior_time="t")
     np.testing.assert_allclose(got["speed"], [1, 5, 0, 2], atol=1e-6)
     assert got["labels"].tolist() == [0, 1, 0, 1]
+    assert got["segment"].tolist() == [7, 9, 9, 9]
     # the same by its rate: the first sample is taken with the first frame, whenever that is
     for clock in (FRAMES, frames, Frames(4, 1.0, 3 + np.arange(4.0))):
         got = read_behavior(tmp_path / "b.csv", frames=clock, behavior_rate=4)
         np.testing.assert_allclose(got["speed"], [1, 5, 0, 2], atol=1e-6)
         assert got["labels"].tolist() == [0, 1, 0, 1]
+
+
+def test_segments_are_whole_numbers(tmp_path):
+    save_table(tmp_path / "b.csv", labels=LABELS, segment=[1, 1, 1.5, 2])
+    with pytest.raises(UserError, match="segment holds fractions; needs whole numbers, one a seg"):
+        read_behavior(tmp_path / "b.csv", frames=FRAMES)
 
 
 def test_labels_a_frame_beside_a_speed_of_another_rate(tmp_path):
