@@ -491,6 +491,11 @@ def test_table_and_pages_of_two_sessions(tmp_path):
     sessions = [preprocessed(tmp_path), preprocessed(tmp_path, "s2", dim, *flags)]
     with h5py.File(sessions[1][0], "a") as file:
         file["time"] = np.arange(240) / RATE
+    plain, corrected = (qc.read_session(*paths) for paths in sessions)
+    assert plain.shifts is plain.r2 is plain.settings is None and not plain.effects
+    assert corrected.shifts.shape == (240, 2) and corrected.r2.shape == (24, 24)
+    assert corrected.settings["channels"] == 2 and len(corrected.recorded.brightness) == 480
+    assert len(corrected.decoded.brightness) == len(corrected.brightness) == 240
     recordings, measures = zip(*sessions, strict=True)
     out = tmp_path / "figures" / "qc"
     words = ["--recordings", *recordings, "--measures", *measures, "--out", out]
