@@ -17,6 +17,7 @@ from make import ROOT, dry_run
 
 FILE = Path(__file__).with_name("commands.txt")
 CONFIGS = sorted(Path(__file__).with_name("ledger").glob("*.yaml"))
+RESOURCES = {"gpu", "mem_mb", "runtime"}  # what a cluster is asked for beside threads
 # Lists of files, and what test_workflow.py has of downloads.
 WITHOUT = {"benchmark", "fetch", "figures", "tables"}
 
@@ -24,7 +25,7 @@ WITHOUT = {"benchmark", "fetch", "figures", "tables"}
 def rules_run(text: str) -> list[str]:
     """Return of each rule, for each set of its flags, the first job: what it runs after what.
 
-    Files that a job waits for are those that its command does not name.
+    Files that a job waits for are those that its command does not name; what it asks for is last.
     """
     found: dict[tuple[str, ...], str] = {}
     for block in re.split(r"^(?=(?:local)?rule \w+:$)", text, flags=re.MULTILINE)[1:]:
@@ -33,7 +34,10 @@ def rules_run(text: str) -> list[str]:
         run = re.search(r"\nShell command: (?!None)(.*?)(?=\n\n|\Z)", block, re.DOTALL)
         line = re.sub(r"\b[0-9a-f]{12}\b", "CODE", " ".join(run[1].split())) if run else ""
         waited = [file for file in (read[1].split(", ") if read else ()) if file not in line]
+        asked = re.search(r"^    resources: (.*)$", block, re.MULTILINE)[1].split(", ")
+        asked = sorted(one for one in asked if one.partition("=")[0] in RESOURCES)
         entry = f"{rule}: {line}" + (f" < {' '.join(waited)}" if waited else "")
+        entry += f" [{' '.join(asked)}]" if asked else ""
         key = (rule, *sorted(re.findall(r"(?<!\S)'?(--[a-z-]+)", line)))
         found[key] = min(found.get(key, entry), entry)
     return sorted(found.values())

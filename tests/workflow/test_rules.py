@@ -5,11 +5,15 @@ import ast
 import json
 import re
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
+from snakemake.exceptions import WorkflowError
 
 from make import ROOT
 from mesodecode import cli
+from mesodecode.base.files import UserError
+from mesodecode.running.locks import Lock
 from mesodecode.study.kinds import KINDS
 
 
@@ -198,6 +202,70 @@ FUNCTIONS = {
 
 def test_a_job_on_the_studys_device_asks_for_its_gpus():
     assert '{"gpu": gpu, "device": STUDY.config["device"]}' in FUNCTIONS["on_device"]
+
+
+def function(name: str, **names):
+    """Return a function of the rules, to which `names` are what the rules name so."""
+    exec(f"def {name}{FUNCTIONS[name]}", names)
+    return names[name]
+
+
+def test_a_job_that_ended_for_want_is_given_half_as_much_again():
+    grows = function("grows", known=lambda given: given)
+    assert [grows(1000)(None, attempt) for attempt in (1, 2, 3)] == [1000, 1500, 2000]
+    assert grows(len)("abcdef", 2) == 9  # of what a function says of the job's wildcards
+
+
+def test_maps_of_pixels_are_given_twice_the_time_of_all_their_images():
+    """2 x 0.1 s x 3 maps x 300 x 20 pairs x 3 states x 11 images of 64 px, a quarter of 128: 495."""
+    decoder = SimpleNamespace(name="gru", settings={"half_window": 5})
+    config = {"recordings": {"target_states": ["rest", "walk", "run"]}}
+    study = SimpleNamespace(decoders={"gru": decoder}, config=config, variant=lambda name: "small")
+    minutes = function(
+        "pixel_minutes",
+        SECONDS=0.1,
+        IMPORTANCE={"map": {"windows": 300, "background": 20, "draws": 3}},
+        STUDY=study,
+        variants=SimpleNamespace(preprocessing=lambda _, name: {"small": {"image_size": 64}}[name]),
+    )(10, lambda line: line["draws"])
+    assert minutes(SimpleNamespace(importance="map", decoder="gru")) == 10 + 495
+
+
+def test_what_a_finished_training_kept_goes_once_its_output_is_there(tmp_path):
+    kept = ("cnn/train-a.finished.pt", "gru/train-a.start-3.finished.pt", "roi/x.finished.pt")
+    stays = ("cnn/train-b.finished.pt", "cnn/train-a.pt")  # no output yet; another is under way
+    made = ("trained/cnn/train-a.pt", "trained/gru/train-a.pt", "models/roi/x.pt", "trained/cnn/b")
+    for name in (*(f"checkpoints/{name}" for name in (*kept, *stays)), *made):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).touch()
+    function("drop_results_of_training", RESULTS=tmp_path, re=re, Path=Path)()
+    left = {path for path in (tmp_path / "checkpoints").rglob("*.pt")}
+    assert left == {tmp_path / "checkpoints" / name for name in stays}
+
+
+@pytest.mark.parametrize("submits", [True, False])
+def test_a_run_is_alone_and_ends_the_jobs_that_a_killed_one_left(tmp_path, submits):
+    ended, at_end = [], []
+    settings = SimpleNamespace(**{"jobname_prefix": ""} if submits else {})
+    start_alone = function(
+        "start_alone",
+        RESULTS=tmp_path,
+        Lock=Lock,
+        atexit=SimpleNamespace(register=at_end.append),
+        slurm=SimpleNamespace(cancel=ended.append, run_name=lambda logs: f"run {logs}"),
+        workflow=SimpleNamespace(executor_settings=settings),
+        UserError=UserError,
+        WorkflowError=WorkflowError,
+    )
+    start_alone("one")
+    with pytest.raises(WorkflowError, match="is at work here"):
+        start_alone("two")
+    assert ended == []
+    for release in at_end:
+        release()
+    start_alone("three")
+    assert ended == ["run one"] * submits
+    at_end.pop()()
 
 
 @pytest.fixture(scope="module")
