@@ -217,7 +217,7 @@ def test_a_job_that_ended_for_want_is_given_half_as_much_again():
 
 
 def test_maps_of_pixels_are_given_twice_the_time_of_all_their_images():
-    """2 x 0.1 s x 3 maps x 300 x 20 pairs x 3 states x 11 images of 64 px, a quarter of 128: 495."""
+    """2 x 0.1 s x 3 maps x 300 x 20 pairs x 3 states x 11 images of 64 px, each a quarter: 495."""
     decoder = SimpleNamespace(name="gru", settings={"half_window": 5})
     config = {"recordings": {"target_states": ["rest", "walk", "run"]}}
     study = SimpleNamespace(decoders={"gru": decoder}, config=config, variant=lambda name: "small")
@@ -229,6 +229,18 @@ def test_maps_of_pixels_are_given_twice_the_time_of_all_their_images():
         variants=SimpleNamespace(preprocessing=lambda _, name: {"small": {"image_size": 64}}[name]),
     )(10, lambda line: line["draws"])
     assert minutes(SimpleNamespace(importance="map", decoder="gru")) == 10 + 495
+
+
+def test_what_applies_a_network_of_images_asks_for_gpus():
+    lines = {"linear": "linear", "cnn": "cnn", "roi": "roi_rnn", "mean": "average"}
+    decoders = {name: SimpleNamespace(kind=kind, settings={}) for name, kind in lines.items()}
+    for start in ("linear", "cnn"):
+        settings = {"adapted_from": start}
+        decoders[f"own_{start}"] = SimpleNamespace(kind="adapted", settings=settings)
+    study = SimpleNamespace(decoders=decoders)
+    gpus = function("gpu_of_network", STUDY=study, KINDS=KINDS, GPU=1)
+    asked = {name for name in decoders if gpus(SimpleNamespace(decoder=name))}
+    assert asked == {"cnn", "own_cnn"}
 
 
 def test_what_a_finished_training_kept_goes_once_its_output_is_there(tmp_path):
