@@ -67,6 +67,67 @@ def test_first_page_says_the_answer_how_sure_and_what_to_worry_about(study):
     assert "Not asked of this study: the quality of the recordings" in page
 
 
+SCORED = [("a", "1", 0.7), ("a", "1", 0.9), ("a", "2", 0.7), ("a", "3", 0.9)]
+SCORED += [("b", "1", 0.5), ("b", "2", 0.6), ("b", "3", 0.7)]
+
+
+def test_first_page_by_hand():
+    """Mice .8 .7 .9: SD .1, t(2) = 4.303 at 95 % and 6.205 at the 97.5 % of the best of two."""
+    auc = pd.DataFrame(SCORED, columns=["decoder", "test_mouse", "auc"])
+    names = ["p_rank_sum_holm", "p_sign_flip_holm", "smallest_p"]
+    tests = pd.DataFrame([(0.01, 0.25, 0.25), (0.04, 0.5, 0.25), (0.05, 0.5, 0.5)], columns=names)
+    nulls = pd.DataFrame({"decoder": ["b", "a"], "sentence": ["b: none.", "a: some."]})
+    config = {"target": "run", "decoders": {"a": {}, "b": {}}}
+    page = front.page(config, {}, {"auc": auc, "inference": tests, "chance": nulls})
+    interval = "mean of 3 test mice (95 % CI 0.552 to 1.000, chance 0.5)."
+    single = "In single mice 0.700 (mouse 2) to 0.900 (mouse 3)."
+    assert page["answer"] == [
+        "Not shown: over test mice the best decoder is not surely above chance.",  # from .442 on
+        f"The best of 2 decoders is a: AUC 0.800, {interval}",
+        single,
+    ]
+    assert page["certainty"] == [
+        "1 of 2 decoders above chance with mice as the unit: 95 % intervals of the mean over test "
+        "mice, each for itself.",
+        "3 test mice: every one of them weighs.",
+        "The best of several, chosen by its score, looks a little better than it is.",
+        "Of 3 pairs of decoders 2 differ as the paper tests (allocations as the unit), 0 with mice "
+        "as the unit (exact test, which cannot go below p = 0.25).",
+        "a: some.",
+    ]
+    page = front.page(config, {}, {"auc": auc[auc["decoder"] == "a"], "inference": tests[:1]})
+    alone = "Yes, above chance in mice that the decoder has never seen."
+    assert page["answer"] == [alone, f"a has AUC 0.800, {interval}", single]
+    assert page["certainty"][0].startswith("1 of 1 decoder above chance")
+    assert page["certainty"][2].startswith("Of 1 pair of decoders 1 differs as the paper tests")
+
+
+def test_limits_of_an_r2_may_be_below_0():
+    table = pd.DataFrame({"decoder": "a", "test_mouse": list("123"), "r2": [0.1, 0.2, -0.1]})
+    page = front.page({"target": "pupil", "decoders": {"a": {}}}, {}, {"regression": table})
+    assert page["answer"][1] == (  # SD .1528
+        "a has R² 0.067, mean of 3 test mice (95 % CI -0.313 to 0.446, chance 0)."
+    )
+
+
+def test_of_many_worries_of_a_kind_some_are_said_and_the_others_counted():
+    auc = pd.DataFrame(SCORED, columns=["decoder", "test_mouse", "auc"])
+    said = [("flag", f"Flag {i}.") for i in range(8)] + [("none", "No flag.")]
+    parts = {
+        "confounds": {"headlines": said},
+        "across-cohorts": {"headlines": [("loss", "Lost."), ("none", "Kept.")]},
+        "recordings": {"warned": ["s1", "s2"]},
+    }
+    page = front.page({"target": "run", "decoders": {"a": {}}}, parts, {"auc": auc})
+    assert page["worries"] == [
+        *((f"Flag {i}.", "confounds") for i in range(6)),
+        ("And 2 more like it.", "confounds"),
+        ("Lost.", "across-cohorts"),
+        ("2 sessions with warnings of quality.", "recordings"),
+    ]
+    assert page["unasked"] == [front.QUESTIONS[name] for name in ("chance", "shift")]
+
+
 def test_first_page_does_not_say_yes_to_chance_and_to_one_mouse(study):
     auc = read_table(study / "auc.tsv")
     rank = auc["test_mouse"].astype(int) - 3
