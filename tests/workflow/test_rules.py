@@ -204,6 +204,12 @@ def test_a_job_on_the_studys_device_asks_for_its_gpus():
     assert '{"gpu": gpu, "device": STUDY.config["device"]}' in FUNCTIONS["on_device"]
 
 
+def test_outputs_that_grow_and_files_of_users_are_not_deleted_before_their_jobs():
+    """Snakemake deletes what a job is to make, unless the rule says that it updates it."""
+    found = {name for name, text in RULES.items() if "        update(" in text}
+    assert found == {"fetch", "finetune", "train_rnn"}
+
+
 def function(name: str, **names):
     """Return a function of the rules, to which `names` are what the rules name so."""
     exec(f"def {name}{FUNCTIONS[name]}", names)
