@@ -724,6 +724,7 @@ def test_no_file_of_partitions_without_one_that_takes_jobs(cluster, tmp_path):
         ([job(runtime=400), job(runtime=400)], "main"),
         ([job(runtime=400, gpu=1), job(runtime=400, gpu=1)], None),  # 800 minutes
         ([job(mem_mb=200000)], "gpu"),
+        ([job(mem_mb=200000), job(mem_mb=1000)], "gpu"),  # the most of any
         ([job(gpu=1, gpu_model="h100")], None),
         ([job(gpu=1, gpu_model="a100-80gb")], "gpu"),
     ],

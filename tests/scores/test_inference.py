@@ -521,6 +521,9 @@ def test_mice_of_two_studies_are_others_though_they_have_one_name(capsys):
     other = toy(study="y")  # the same with names of its own
     other[["valid_mouse", "test_mouse"]] = "n" + other[["valid_mouse", "test_mouse"]]
     named = pd.concat([toy(study="x"), other])
+    for name in ("test_mouse", "valid_mouse", "session"):
+        called = paired_tests.of_studies(sessions, "decoder")[name]
+        assert called.tolist() == (sessions["study"] + "/" + sessions[name]).tolist()
     (found,) = paired_tests.infer(two, by="decoder", sessions=sessions).to_dict("records")
     assert (found["n_mice"], found["n_allocations"], found["smallest_p"]) == (10, 40, 2 / 2**10)
     expected = paired_tests.infer(named.drop(columns="study"), by="decoder").iloc[0]

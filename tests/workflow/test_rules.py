@@ -13,7 +13,9 @@ from snakemake.exceptions import WorkflowError
 from make import ROOT
 from mesodecode import cli
 from mesodecode.base.files import UserError
+from mesodecode.cli import options
 from mesodecode.running.locks import Lock
+from mesodecode.study import schema
 from mesodecode.study.kinds import KINDS
 
 
@@ -247,6 +249,28 @@ def test_what_applies_a_network_of_images_asks_for_gpus():
     gpus = function("gpu_of_network", STUDY=study, KINDS=KINDS, GPU=1)
     asked = {name for name in decoders if gpus(SimpleNamespace(decoder=name))}
     assert asked == {"cnn", "own_cnn"}
+
+
+def test_what_trains_side_by_side_has_the_labels_of_its_own_mice_and_all_epochs():
+    """An allocation chooses among all epochs afterwards, so that none ends the others' training."""
+    donors = {"null": {"a1": "a2", "a2": "a1", "d1": "d2", "d2": "d1"}, "gru": {}}
+    settings = schema.defaults("roi_rnn", rnn="gru", early_stopping=3)
+    study = SimpleNamespace(
+        decoders={"null": SimpleNamespace(kind="roi_rnn", settings=settings)},
+        label_donors=donors.get,
+        mouse_of={session: session[0] for session in donors["null"]},
+    )
+    labels = function(
+        "labels_of_group",
+        STUDY=study,
+        mice_of_group=lambda job: ["a", "b"],
+        together=lambda job: [("gru", ("a",)), ("null", ("a",)), ("null", ("b",))],
+        flag_if=lambda flag, words: [flag, *words],
+    )
+    assert labels(None) == ["--labels-of", "null:a1=a2", "null:a2=a1"]
+    shared = function("shared_flags", STUDY=study, options=options)
+    assert " --early-stopping 3 " in options.as_flags(settings, "roi_rnn")
+    assert " --early-stopping none " in shared(SimpleNamespace(decoder="null"))
 
 
 def test_what_a_finished_training_kept_goes_once_its_output_is_there(tmp_path):
