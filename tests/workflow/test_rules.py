@@ -2,8 +2,10 @@
 
 import argparse
 import ast
+import itertools
 import json
 import re
+import shlex
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -271,6 +273,87 @@ def test_what_trains_side_by_side_has_the_labels_of_its_own_mice_and_all_epochs(
     shared = function("shared_flags", STUDY=study, options=options)
     assert " --early-stopping 3 " in options.as_flags(settings, "roi_rnn")
     assert " --early-stopping none " in shared(SimpleNamespace(decoder="null"))
+
+
+def test_what_may_apply_a_linear_decoder_asks_for_gpus_by_its_decoder():
+    found = {name for name, text in RULES.items() if "on_device(gpu_of_network)" in text}
+    assert found == {"adapt", "cutout", "cutout_check", "pixels_check", "shap_pixels", "shift"}
+
+
+def test_along_half_windows_a_figure_is_in_seconds_of_the_decoded_rate():
+    ordered = {"own": ("half_window", [5, 15]), "paper": ("seconds", [0.5, 2.0])}
+    flags = function(
+        "setting_flags",
+        COMPARISONS={"own": {}, "paper": {"source": "aucs.tsv"}, "unordered": {}},
+        STUDY=SimpleNamespace(ordered_by=ordered.get, config={}),
+        cohort_table=SimpleNamespace(decoded_rate=lambda config: 20),
+        shlex=shlex,
+    )
+    said = {one: flags(SimpleNamespace(comparison=one)) for one in (*ordered, "unordered", "all")}
+    assert said == {
+        "own": "--setting half_window --values 5 15 --frame-rate 20",
+        "paper": "--setting seconds --values 0.5 2",
+        **dict.fromkeys(("unordered", "all"), ""),
+    }
+
+
+@pytest.mark.parametrize(
+    ("step", "searched", "network", "afterwards"),
+    [
+        (1, [], True, False),
+        (2, [], True, True),
+        (1, ["frame_step"], True, True),  # it may be found to be another
+        (1, ["l2"], True, False),
+        (None, [], False, False),
+    ],
+)
+def test_passes_that_leave_frames_out_are_no_predictions(step, searched, network, afterwards):
+    tune = {"gru": {"search": dict.fromkeys(searched)}} if searched else {}
+    after = function(
+        "predicts_after_choice",
+        STUDY=SimpleNamespace(config={"tune": tune}),
+        is_network=lambda decoder: network,
+        trains_once=lambda decoder: True,
+    )
+    assert after(SimpleNamespace(name="gru", settings={"frame_step": step})) == afterwards
+
+
+def test_files_are_compared_with_the_record_of_what_was_made_of_them():
+    study = SimpleNamespace(config={})
+    compared = function(
+        "compared",
+        STUDY=study,
+        RESULTS=Path("r"),
+        session_files=lambda *session: session,
+        workflow=SimpleNamespace(is_main_process=False),
+        fingerprints=SimpleNamespace(Comparison=str, compare=lambda *of: of),
+    )
+    assert compared("s1") == (Path("r/sources/s1.json"), ("s1",))
+    assert compared("s1", "bin") == (Path("r/variants/bin/sources/s1.json"), ("s1", "bin"))
+    study.config = {"simulate": {}}
+    assert compared("s1") == ""  # of those nothing is said
+
+
+def test_every_list_is_there_only_while_its_files_are():
+    kept = []
+    function(
+        "put_aside",
+        itertools=itertools,
+        STUDY=SimpleNamespace(variants=["bin"], mice=["a", "b"], decoders=["gru"]),
+        IMPORTANCE=["map"],
+        RESULTS=Path("r"),
+        SimpleNamespace=SimpleNamespace,
+        folder_of=lambda variant: f"r/{variant}",
+        recordings_listed=lambda *of: of,
+        predicted_by=lambda decoders: [f"r/predicted/{one}.txt" for one in decoders],
+        predictions_listed=lambda decoder: decoder,
+        maps_of=lambda key: lambda job: (key, job.importance),
+        keep_with=lambda *of: kept.append(of),
+    )()
+    recordings = [(f"r/{v}/{m}.txt", (m, v)) for v in (None, "bin") for m in "ab"]
+    others = [("r/predicted/gru.txt", "gru")]
+    others += [(Path("r/importance/map/maps.txt"), ("decoder", "map"))]
+    assert kept == [*recordings, *others]
 
 
 def test_what_a_finished_training_kept_goes_once_its_output_is_there(tmp_path):

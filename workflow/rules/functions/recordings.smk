@@ -126,6 +126,6 @@ def harmonise_flags(wildcards):
     words += [] if rate is None else ["--frame-rate", f"{rate:g}"]
     if areas not in (None, "common"):
         words += ["--areas", *areas]
-    names = area_names(wildcards.session) if areas is not None else {}
+    names = area_names(wildcards.session)
     words += ["--names", json.dumps(names, sort_keys=True)] if names else []
     return shlex.join(words)
