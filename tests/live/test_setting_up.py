@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import re
+from types import SimpleNamespace
 
+import h5py
 import numpy as np
 import pytest
 
@@ -12,6 +14,7 @@ from mesodecode.live import setting_up
 from mesodecode.live.outputs import COLUMNS
 from mesodecode.live.watch import Watch
 from mesodecode.recordings.recording import read_recording
+from mesodecode.study import schema
 
 
 @pytest.mark.parametrize(
@@ -78,6 +81,20 @@ def test_brightness_is_watched_where_all_frames_are_counts(
     words = ["--weights", *files, "--source", path, "--out", tmp_path / "o.tsv", *flags]
     assert live(*words, "--frames", "1") == 0
     assert told == [light]
+
+
+@pytest.mark.parametrize(
+    ("recorded", "size", "image_size"),
+    [((24, 32), (24, 32), None), ((48, 64), (32, 32), 32), (None, (32, 32), None)],
+)
+def test_frames_are_resized_where_those_of_known_recordings_were(
+    tmp_path, recorded, size, image_size
+):
+    path = tmp_path / "k.h5"
+    h5py.File(path, "w").close()
+    known = SimpleNamespace(path=path, shape=(9, *size), recorded_size=recorded)
+    given = schema.defaults("corrections")
+    assert setting_up._as_known(given, None, known) == (given, image_size)
 
 
 # --- what weights say of frames -------------------------------------------------------------------
