@@ -373,6 +373,21 @@ WIRED = {
         | of("explain.cutout_tables.kind_of", "explain.cutout_times_figure.caption"),
         {"prefix": "f", "title": "mine: when net needs areas"},
     ),
+    "predict: corrections of test mice, and of no others, make a protocol": (
+        "--weights w.pt --recordings r.txt --decoder cnn --out o --validation v",
+        "study.protocols.of",
+        of("decoders.weights.load_trained")
+        | {
+            "mesodecode.recordings.recording.read_recordings": [
+                SimpleNamespace(mouse="valid", corrected=True),
+                SimpleNamespace(mouse="test", corrected=False),
+            ],
+            "mesodecode.cli.decoders._label_donors.exchange": lambda sessions, _: sessions,
+            "mesodecode.decoders.validation.allocated": SimpleNamespace(test=("test",)),
+            "mesodecode.decoders.predict.predict": {},
+        },
+        {"corrected": False},
+    ),
     "image-shift": (
         "--recordings a.h5 b.h5 --out o.tsv",
         "base.tables.write_table",

@@ -7,6 +7,7 @@ import json
 from dataclasses import replace
 from pathlib import Path
 
+import h5py
 import numpy as np
 import pytest
 import torch
@@ -369,6 +370,12 @@ def test_a_frozen_pair_is_causal_in_both_files(tmp_path, capsys):
     )
 
 
+def correct(path, corrections):
+    """Have a recording say that it was corrected so."""
+    with h5py.File(path, "a") as file:
+        file.create_group("corrections").attrs["settings"] = json.dumps(corrections)
+
+
 @pytest.mark.parametrize(
     ("corrections", "protocol"),
     [(None, "strict"), ({"binning": 2}, "strict"), ({"bleaching": True}, "transductive")],
@@ -376,12 +383,10 @@ def test_a_frozen_pair_is_causal_in_both_files(tmp_path, capsys):
 def test_a_causal_decoder_of_a_test_mouse_corrected_by_later_frames_is_not_strict(
     tmp_path, corrections, protocol
 ):
-    import h5py
-
     one, other, test = (write(tmp_path, each) for each in (*TRAINING, recording()))
+    correct(other, {"bleaching": True})  # the validation mouse is none of its business
     if corrections:
-        with h5py.File(test, "a") as file:
-            file.create_group("corrections").attrs["settings"] = json.dumps(corrections)
+        correct(test, corrections)
     words = ["fit-linear", "--pixels", 8, "--causal", "--warm-up", WARM, "--decoder", "linear"]
     words += ["--train", one, "--valid", other, "--test", test]
     assert verb(*words, "--out", tmp_path / "w.npz", "--predictions", tmp_path / "p.h5") == 0
@@ -436,10 +441,11 @@ def test_verbs_train_pass_and_keep_causal_decoders(name, tmp_path):
     trained, kept = tmp_path / f"trained{suffix}", tmp_path / f"kept{suffix}"
     how = ["--causal", "--warm-up", WARM]
     assert verb(words[0], "--train", one, *words[1:], *how, alone, trained) == 0
-    for path in (other, test):
-        out = path.with_suffix(".passed")
+    correct(other, {"bleaching": True})
+    passed = [path.with_suffix(".passed") for path in (other, test)]
+    for path, out in zip((other, test), passed, strict=True):
         assert verb(passing, "--trained", trained, "--recordings", path, "--out", out) == 0
-    files = ["--valid", other.with_suffix(".passed"), "--test", test.with_suffix(".passed")]
+    files = ["--valid", passed[0], "--test", passed[1]]
     files += ["--decoder", name, "--predictions", tmp_path / "p.h5", "--out", kept]
     files += ["--history", tmp_path / "h.tsv"] if keeping == "choose" else []
     assert verb(keeping, "--trained", trained, *files) == 0
@@ -451,3 +457,7 @@ def test_verbs_train_pass_and_keep_causal_decoders(name, tmp_path):
     again = run(loaded.decoder, [recording()])["t1"]
     np.testing.assert_array_equal(again.frame, found.sessions["t1"].frame)
     np.testing.assert_allclose(again.probability, found.sessions["t1"].probability, atol=2e-5)
+    with h5py.File(passed[1], "a") as file:  # as of a test recording that was corrected so
+        file.attrs["corrected"] = True
+    assert verb(keeping, "--trained", trained, *files) == 0
+    assert predictions.read(tmp_path / "p.h5").protocol == "transductive"
