@@ -911,7 +911,8 @@ def test_a_copy_beside_a_movie_is_no_session(tmp_path, copy):
     config, text = made_text(tree(tmp_path, *in_each(DAILY, "rec.tif", copy, "speed.csv")))
     assert [len(sessions) for sessions in config["mice"].values()] == [2, 2, 2]
     assert config["recordings"]["movie"].endswith("/rec.tif")
-    assert "sessions have several movies" in spoken(text)
+    said = f"sessions have several movies; {DAILY[0]}rec.tif is taken, not {DAILY[0]}{copy}, and"
+    assert said in spoken(text)
 
 
 def test_light_that_is_not_paired_names_a_movie_not_a_session(tmp_path):
