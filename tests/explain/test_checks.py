@@ -509,12 +509,23 @@ def test_noise_is_as_large_as_the_steps_within_segments():
     signals = np.zeros((4000, 3))
     signals[:, 1] = rng.normal(0, 3, 4000)
     signals[2000:, 2] = 1e6  # a jump between segments, and nothing else
-    segment = np.repeat([0, 1], 2000)
+    segment = np.repeat([7, 4], 2000)  # whatever their numbers
     added = recording_noise.with_noise(signals, segment, rng) - signals
     assert not added[:, [0, 2]].any()
     assert added[:, 1].std() == pytest.approx(3, rel=0.05)
     assert abs(np.corrcoef(added[1:, 1], added[:-1, 1])[0, 1]) < 0.05
     assert recording_noise.with_noise(signals, None, rng)[:, 2].std() > 1e4
+
+
+def test_allocations_have_noise_and_orders_of_their_own():
+    """As each would else draw the same, which does not even out over them."""
+    first, again, other, later = (
+        map_check.noise_seeds(seed, name, 3)
+        for seed, name in ((1, "train-a"), (1, "train-a"), (1, "train-b"), (2, "train-a"))
+    )
+    assert first == again and first[0] is None and len(first) == 4
+    assert len({*first[1:], *other[1:], *later[1:]}) == 9
+    assert map_check.noise_seeds(1, "train-a", 0) == []
 
 
 def test_the_noise_of_a_pixel_is_the_root_of_half_its_mean_square_step():

@@ -514,7 +514,15 @@ class Turned(nn.Module):
         return self.decoder(windows.transpose(0, 1))
 
 
-@pytest.mark.parametrize("made", [torch.tanh, lambda x: x * x], ids=["a curve", "a product"])
+SIDEWAYS = {
+    "a curve": torch.tanh,
+    "a product": lambda x: x * x,
+    "a maximum": lambda x: x.amax(2, keepdim=True),
+    "a pool": lambda x: nn.functional.max_pool1d(x, 2),
+}
+
+
+@pytest.mark.parametrize("made", SIDEWAYS.values(), ids=SIDEWAYS)
 def test_an_axis_before_that_of_the_windows_is_refused(made):
     class Sideways(nn.Module):
         def forward(self, windows):

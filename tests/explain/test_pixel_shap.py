@@ -240,6 +240,21 @@ def test_maps_of_pixels_are_averaged_over_allocations_on_the_first_image():
         shap_files.mean_pixels([one, shorter])
 
 
+def test_each_recording_has_its_own_areas(tmp_path):
+    one, other = session(tmp_path), session(tmp_path, "e", n=60)
+    for mouse, column in (("d", 1), ("e", 6)):
+        area = np.zeros((8, 8), np.uint8)
+        area[2:5, column] = 1
+        np.save(tmp_path / f"{mouse}.npy", area)
+    drawn = settings_of(areas=str(tmp_path / "{mouse}.npy"), size=None, stride=None)
+    windows = pixel_shap._Windows(planted().decoder, [one, other], drawn)
+    values = torch.arange(64.0).expand(4, 2, 64)  # of a pixel: 8 x row + column
+    at = torch.tensor([5, 79, 80, 139])  # the first 80 frames are those of d
+    found = windows.total(values, at)
+    assert found.shape == (4, 2, 1)
+    assert found[:, 0, 0].tolist() == [75, 75, 90, 90]  # 16 + 24 + 32, and three times the column
+
+
 def test_windows_and_areas_of_two_recordings_must_fit(tmp_path):
     one, settings = session(tmp_path), settings_of(windows=4, background=4)
     short = session(tmp_path, "a", n=4)  # a window reads five frames
