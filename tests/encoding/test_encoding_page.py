@@ -18,6 +18,7 @@ from make_large_study import drawing
 from mesodecode.cli import main
 from mesodecode.encoding import columns, figures, report, scores, study
 from mesodecode.report import references
+from texts import as_read
 
 RNG = np.random.default_rng(0)
 
@@ -48,6 +49,45 @@ def test_bars_of_a_figure_are_the_intervals_of_the_table():
     bars = figure.axes[1].collections
     drawn = [segment[:, 0] for one in bars for segment in one.get_segments()]
     np.testing.assert_allclose(drawn, [[0.4, 0.8]] * 4)  # two scores of two models
+
+
+def test_dots_of_a_figure_are_neurons_and_lines_their_means():
+    _, summary, neurons = tables()
+    first, second = neurons["model"].unique()
+    neurons["r2_average"] = np.tile([*np.linspace(0.1, 0.65, 12), *[-2.0] * 4, *[0.0] * 4], 2)
+    neurons.loc[neurons["model"] == second, "r2_average"] += 0.25
+    oracle = neurons[neurons["model"] == first].assign(model="repeats", r2_average=np.nan)
+    axes = figures.scores_figure(pd.concat([oracle, neurons]), summary).axes[0]
+    assert [text.get_text() for text in axes.get_yticklabels()] == [first, second]
+    dots = [line.get_xdata() for line in axes.lines if line.get_marker() not in ("None", "", None)]
+    assert [len(one) for one in dots] == [12, 8] * 2
+    np.testing.assert_allclose(dots[0], np.linspace(0.1, 0.65, 12))
+    np.testing.assert_allclose(np.sort(dots[1]), [*[-0.5] * 4, *[0.0] * 4])  # drawn no lower
+    means = [line.get_xdata() for line in axes.lines if line.get_linewidth() == 1.4]
+    np.testing.assert_allclose(means, np.tile([[0.375], [-1.0], [0.625], [-0.75]], 2))
+    for line in axes.lines:  # responsive neurons of a model above the others, and above the next
+        if line.get_marker() not in ("None", "", None):
+            y = np.median(line.get_ydata())
+            assert round(y) in (0, 1) and (y < round(y)) == (len(line.get_xdata()) == 12)
+
+
+@pytest.mark.parametrize(("by", "n"), [("images", (24, 13)), ("sessions", (20, 12))])
+def test_neurons_of_several_sessions_count_by_what_folds_are(by, n):
+    """Neurons 0 to 3 in a second session too, where the first alone is responsive."""
+    config, summary, neurons = tables()
+    more = neurons[neurons["neuron"] < 4].assign(session="s2")
+    more["responsive"] = more["neuron"] == 0
+    both = pd.concat([neurons, more])
+    text = figures.scores_caption(both)
+    assert "n = 24 neurons of 2 sessions, one by one (13 responsive: " in as_read(text)
+    assert "n = 20 neurons (12 responsive: " in figures.scores_caption(neurons)
+    config["folds"]["by"] = by
+    given = {"diagnoses": {}, "truth": [], "runtimes": [], "figures": [], "sweep": None}
+    page = report.render(config, summary=summary, neurons=both, **given)
+    total, answer = n
+    assert f"the responses of {total} neurons to images and are tested on {by} that" in page
+    assert f"{answer} neurons are responsive: " in page
+    assert (", with all their repeats" in page) == (by == "images")
 
 
 def test_works_that_the_methods_cite_are_written_for_a_manuscript(tmp_path):
