@@ -126,6 +126,8 @@ def test_plain_hdf5_and_npy_say_the_same(tmp_path):
     folder = readers.read_session(tmp_path)
     for one in (file, folder):
         assert one.start.tolist() == [0.0, 0.2, 0.4]  # in order
+        assert one.end.tolist() == [0.2, 0.4, 0.6] and one.neurons.tolist() == [0, 1]
+        assert np.array_equal(one.time, PLAIN["time"])
         assert one.image.tolist() == [0, 1, 2]  # grey is the last image
         assert np.all(one.images[2] == PLAIN["images"].mean())
         assert np.array_equal(one.traces, PLAIN["dff"])
@@ -372,9 +374,13 @@ def test_covariates_and_the_best_lag(made, tmp_path):
 
 def test_no_image_is_in_two_roles_and_all_are_tested_once(made):
     data = responses.make_responses(session(made), "s", image_size=None)
-    tested = []
+    tested, of_fold = [], folds.image_folds(data.image, 3, 4)
+    assert sorted(np.bincount([*of_fold.values()])[1:]) == [3, 3, 4]
     for number in (1, 2, 3):
         split = folds.split_images(data, number, 3, seed=4)
+        for rows, fold in ((split.test, number), (split.valid, {1: 2, 2: 3, 3: 1}[number])):
+            assert {of_fold[image] for image in data.image[rows]} == {fold}
+        assert split.fit.tolist() == sorted([*split.train, *split.valid])
         images = [set(data.image[rows]) for rows in (split.train, split.valid, split.test)]
         assert sum(map(len, images)) == len(set.union(*images)) == 10
         assert len(split.train) + len(split.valid) + len(split.test) == len(data.image)
@@ -392,6 +398,9 @@ def test_a_held_out_session_trains_nothing(made):
     assert data.neurons.tolist() == list(range(5, 12))  # those of every session
     assert set(data.session_of[split.test]) == {2} and not set(split.test) & set(split.fit)
     assert not set(data.image[split.train]) & set(data.image[split.valid])
+    of_fold = folds.image_folds(data.image, 3, 0)
+    assert {of_fold[image] for image in data.image[split.valid]} == {1}
+    assert set(data.session_of[split.valid]) == {0, 1}
     assert np.array_equal(data.response[split.test], parts[2].response[:, 5:])
     assert np.array_equal(data.response[:120], parts[1].response[:, 5:])
     assert np.array_equal(data.response[120:240], parts[0].response[:, :7])

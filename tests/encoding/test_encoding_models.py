@@ -191,6 +191,36 @@ def test_factorised_readout_is_mask_times_weights():
             torch.testing.assert_close(found[p, n], value)
 
 
+def test_a_readout_over_presentations_is_a_gru_over_what_was_shown():
+    """Steps of a cell; the third image of two is the hidden one, of which nothing is seen."""
+    index = torch.tensor([[2, 0, 1], [1, 1, 0], [2, 2, 1]])
+    maps, _, covariates = batch(None, (3, 2, 2), index, 1)
+    readout = networks.OverPresentations((3, 2, 2), 1, 4, 5).eval()
+    cell = torch.nn.GRUCell(5, 4)
+    cell.load_state_dict({k.removesuffix("_l0"): v for k, v in readout.rnn.state_dict().items()})
+    for p, found in enumerate(readout(maps[:2], index, covariates)):
+        state = torch.zeros(4)
+        for t, image in enumerate(index[p].tolist()):
+            seen = torch.zeros(4)
+            if image < 2:
+                seen = torch.relu(readout.image.weight @ maps[image].flatten() + readout.image.bias)
+            state = cell(torch.cat([seen, covariates[p, t]])[None], state[None])[0]
+        expected = readout.head.weight @ state + readout.head.bias
+        torch.testing.assert_close(found, expected, rtol=1e-5, atol=1e-6)
+
+
+@pytest.mark.parametrize("n_covariates", [0, 2])
+def test_fully_connected_layers_read_the_last_image_and_its_covariates(n_covariates):
+    index = torch.tensor([[0, 1], [1, 0], [0, 0]])
+    maps, _, covariates = batch(None, (3, 2, 2), index, n_covariates)
+    readout = networks.FullyConnected((3, 2, 2), n_covariates, [4], "relu", 5)
+    first, _, last = readout.layers
+    for p, found in enumerate(readout(maps, index, covariates)):
+        given = torch.cat([maps[index[p, 1]].flatten(), covariates[p, 1]])
+        hidden = torch.relu(first.weight @ given + first.bias)
+        torch.testing.assert_close(found, last.weight @ hidden + last.bias)
+
+
 def test_fully_connected_layers_are_those_of_the_study():
     readout = networks.FullyConnected((256, 1, 1), 0, [4096, 1000, 250], "tanh", 212)
     sizes = [(m.in_features, m.out_features) for m in readout.layers if hasattr(m, "in_features")]
