@@ -370,6 +370,32 @@ def test_the_error_of_a_prediction_is_of_mice_that_it_was_not_fitted_to():
         np.testing.assert_allclose(found.loc[own.index, "predicted_error"], expected)
 
 
+def test_a_prediction_is_least_squares_of_other_mice_and_of_simulated_ones():
+    """Slowly: rows of a mouse share its weight, and three mice more say what simulated ones do."""
+    rng = np.random.default_rng(7)
+    table = cohort_table(6).assign(slow=rng.uniform(0.3, 0.9, 12)).drop(index=[3, 8])
+    table.loc[0, "slow"] = NAN  # is taken to be as usual
+    found = predicted_auc.predict(table)["predicted_auc"]
+    slopes, spread = np.array([*predicted_auc.PRIORS["run"].values()]).T
+    x, y = (
+        np.log(values / (1 - values)) for values in (table[["two_states", "slow"]], table["auc"])
+    )
+    for name, own in table.groupby("test_mouse"):
+        others = table[(table["test_mouse"] != name)].groupby("test_mouse").groups.values()
+        rows = np.concatenate([*others])
+        share = np.concatenate([np.full(len(one), 1 / len(one)) for one in others])
+        known = x.loc[rows].notna().to_numpy() * share[:, None]
+        usual = (x.loc[rows].fillna(0).to_numpy() * known).sum(0) / known.sum(0)
+        level = np.mean([y[one].mean() for one in others])
+        z = ((x - usual) / spread).fillna(0)
+        given = np.concatenate([z.loc[rows] * np.sqrt(share)[:, None], np.sqrt(3) * np.eye(2)])
+        wanted = [*((y[rows] - level) * np.sqrt(share)), *(np.sqrt(3) * slopes * spread)]
+        fit = np.linalg.lstsq(given, np.array(wanted))[0]
+        drawn = (5 * level + 3 * (predicted_auc.LEVELS["run"] + slopes @ usual)) / 8
+        expected = 1 / (1 + np.exp(-(drawn + z.loc[own.index] @ fit)))
+        np.testing.assert_allclose(found[own.index], np.maximum(expected, 0.5), rtol=1e-9)
+
+
 def test_the_mean_of_the_other_mice_stands_beside_a_prediction():
     table = cohort_table(mice=4)
     table["auc"] = [0.9, 0.7, 0.6, 0.6, 0.7, NAN, 0.5, 0.5]  # of two sessions a mouse
