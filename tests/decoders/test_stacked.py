@@ -12,7 +12,7 @@ from torch import nn
 from cuda_rules import streams
 from mesodecode.base.files import Stopped, UserError
 from mesodecode.base.roc_auc import roc_auc
-from mesodecode.decoders import stacked, stacked_network
+from mesodecode.decoders import stacked, stacked_network, train
 from mesodecode.decoders.checkpoint import Checkpoint
 from mesodecode.decoders.inputs import Windows
 from mesodecode.decoders.networks import TCNDecoder
@@ -59,6 +59,13 @@ def test_logits_and_gradients_are_pytorchs(shape):
     for k, model in enumerate(models):
         rows = torch.cat([p.grad.flatten() for p in model.parameters()])
         torch.testing.assert_close(found[k], rows, rtol=1e-9, atol=1e-12)
+
+
+def test_the_memory_of_a_training_is_told_in_mib(monkeypatch):
+    for module in (stacked, train):
+        monkeypatch.setattr(module, "peak_memory", lambda _: 3 * 2**20)
+    lines = [*side_by_side(maker())[0].history, *alone(maker(), 0)[1]]
+    assert {line.peak_memory_mb for line in lines} == {3}
 
 
 @pytest.mark.parametrize("shape", SHAPES)
