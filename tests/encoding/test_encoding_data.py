@@ -363,10 +363,27 @@ def test_covariates_and_the_best_lag(made, tmp_path):
     shares = explainable(found.response, found.image).single
     assert found.lag_explained[found.lags == 0] == pytest.approx(np.nanmean(shares), rel=1e-4)
     assert -0.15 < best < 0.05  # events come 50 ms after the start
+    assert np.allclose(found.lags, np.arange(-0.5, 1.01, 0.1))
+    for lag in (-0.2, 0.1):  # as responses of that lag are, of the presentations that they have
+        moved = responses.make_responses(one, "s", reduce="max", image_size=8, lag=lag)
+        shares = explainable(moved.response, moved.image).single
+        at = np.isclose(found.lags, lag)
+        assert found.lag_explained[at] == pytest.approx(np.nanmean(shares), rel=1e-4)
     responses.write_responses(found, tmp_path / "r.h5")
     back = responses.read_responses(tmp_path / "r.h5")
     for name, value in vars(found).items():
         assert np.array_equal(getattr(back, name), value), name
+
+
+def test_a_covariate_is_the_mean_of_its_samples_in_a_presentation_or_between_them():
+    """A clock of its own, a blink, and none in the last one: 3 at .5 s, 5 at 2 s, at 1.25 s 4."""
+    speed = np.array([1, np.nan, 3, 5.0]), np.array([0, 0.25, 0.5, 2])
+    start = np.array([0, 0.5, 1])
+    images = np.zeros((1, 2, 2), np.float32)
+    timed = start, start + 0.5, np.arange(20) / 10
+    one = Session(images, np.zeros(3, int), *timed, np.ones((1, 20)), np.array([7]), {"s": speed})
+    found = responses.make_responses(one, "s", covariates=["s"], image_size=None)
+    assert found.covariates.ravel().tolist() == [1, 3, 4]
 
 
 # Folds
