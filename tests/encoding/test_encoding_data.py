@@ -384,6 +384,9 @@ def test_a_covariate_is_the_mean_of_its_samples_in_a_presentation_or_between_the
     one = Session(images, np.zeros(3, int), *timed, np.ones((1, 20)), np.array([7]), {"s": speed})
     found = responses.make_responses(one, "s", covariates=["s"], image_size=None)
     assert found.covariates.ravel().tolist() == [1, 3, 4]
+    later = replace(one, time=one.time + 0.5)  # from the second presentation on
+    found = responses.make_responses(later, "s", covariates=["s"], image_size=None)
+    assert found.covariates.ravel().tolist() == [3, 4]
 
 
 # Folds

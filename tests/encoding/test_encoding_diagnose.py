@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from types import SimpleNamespace
 
 import numpy as np
@@ -11,7 +12,7 @@ import torch
 
 from mesodecode.encoding import diagnose, diagnose_training, folds, responses, simulate
 from mesodecode.encoding.diagnose import FAULTS
-from mesodecode.encoding.explainable import Explainable
+from mesodecode.encoding.explainable import Explainable, explainable
 from mesodecode.encoding.readers import Session
 from mesodecode.study import schema
 from texts import as_read
@@ -144,13 +145,24 @@ def test_another_lag_must_explain_half_as_much_again(explained, verdict, moved, 
     assert outcome(row) == (verdict, fault, pytest.approx(moved)) and words in row["sentence"]
 
 
-def test_where_no_other_lag_fits_none_is_better():
-    row = diagnose.check_lag(SimpleNamespace(lag=0.1, lags=np.empty(0), lag_explained=np.empty(0)))
-    assert outcome(row)[0] == "pass" and row["sentence"].startswith("No other lag fits")
+def test_where_no_image_is_repeated_neither_lag_nor_data_are_blamed(whole):
+    first = {field: getattr(whole, field)[:40] for field in ("image", "start", "end")}
+    assert len({*first["image"]}) == 40
+    once = responses.make_responses(replace(whole, **first), "s", image_size=16)
+    known = explainable(once.response, once.image)
+    for row in (
+        diagnose.check_lag(once),
+        diagnose.check_signal(diagnose.neuron_table(once, known)),
+        diagnose.check_decoding(once.response, once.image),
+    ):
+        assert outcome(row)[:2] == ("not made", "")
+        assert row["sentence"].endswith(": no image is repeated.")
+    assert row["limit"] == 3 / 40
 
 
 def test_a_tenth_of_the_neurons_must_answer_images():
     neurons = pd.DataFrame({"responsive": [True] + [False] * 9, "explainable": [0.4] + [0.9] * 9})
+    neurons["p"] = [np.nan] + [0.5] * 9
     row = diagnose.check_signal(neurons)
     assert outcome(row) == ("pass", "", 0.1)
     assert row["sentence"] == (

@@ -16,7 +16,7 @@ from scipy import stats
 from sklearn.neighbors import NearestCentroid
 
 from mesodecode.encoding import diagnose_training, linear
-from mesodecode.encoding.columns import CHECKS, check_row
+from mesodecode.encoding.columns import CHECKS, check_row, not_made
 from mesodecode.encoding.explainable import Explainable, explainable, image_means
 from mesodecode.encoding.folds import Split, image_folds
 from mesodecode.encoding.responses import Responses
@@ -108,7 +108,9 @@ def neuron_table(data: Responses, known: Explainable) -> pd.DataFrame:
 def check_lag(data: Responses) -> dict[str, Any]:
     """Would responses at another lag tell more of the images?"""
     if not len(data.lags):
-        return check_row("lag", True, "", math.nan, LAG[0], "No other lag fits into the recording")
+        return not_made(
+            "lag", LAG[0], "What images explain is known at no lag: no image is repeated"
+        )
     used = data.lag
     now = data.lag_explained[np.argmin(np.abs(data.lags - used))]
     best = int(np.argmax(data.lag_explained))
@@ -124,6 +126,9 @@ def check_lag(data: Responses) -> dict[str, Any]:
 
 def check_signal(neurons: pd.DataFrame) -> dict[str, Any]:
     """Do neurons answer images at all?"""
+    if neurons["p"].isna().all():
+        words = "Whether neurons answer images is not known: no image is repeated"
+        return not_made("signal", MIN_RESPONSIVE, words)
     share = float(neurons["responsive"].mean())
     mean = neurons.loc[neurons["responsive"], "explainable"].mean()
     good = share >= MIN_RESPONSIVE
@@ -140,6 +145,9 @@ def check_decoding(response: np.ndarray, image: np.ndarray) -> dict[str, Any]:
     repeat = np.empty(len(image), int)
     repeat[order] = np.arange(len(image)) - np.repeat(first, np.diff([*first, len(image)]))
     odd = repeat % 2 == 1
+    if not odd.any():
+        words = "Whether responses tell images is not known: no image is repeated"
+        return not_made("image information", MIN_DECODING / (repeat == 0).sum(), words)
     sd = response.std(0)
     z = (response - response.mean(0)) / np.where(sd > 0, sd, 1)
     model = NearestCentroid().fit(z[~odd], image[~odd])

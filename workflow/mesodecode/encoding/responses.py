@@ -22,7 +22,7 @@ class Responses:
     images (I, H, W) float32; for each presentation, in the order shown: image (P,), response
     (P, N) float32, covariates (P, C), session_of (P,) a number; neurons (N,) ids; covariate_names.
     `lag` (s) is that of the window; `lag_explained` (L,) the mean share of variance that images
-    would explain at other `lags` (L,).
+    would explain at other `lags` (L,), none where no image is repeated.
     """
 
     session: str
@@ -77,8 +77,10 @@ def make_responses(
         there = keep & _inside(source, lag + extra, b, samples) & (b > a)
         if there.sum() > len(keep) / 2:
             moved = window_values(source.traces[known], a[there], b[there], reduce)
-            lags.append(lag + extra)
-            shares.append(np.nanmean(explainable(moved, source.image[there]).single))
+            share = explainable(moved, source.image[there]).single
+            if np.isfinite(share).any():  # some image is repeated
+                lags.append(lag + extra)
+                shares.append(np.nanmean(share))
     values = [_average(source, name)[keep] for name in covariates]
     images = source.images
     if image_size is not None and images.shape[1:] != (image_size, image_size):
