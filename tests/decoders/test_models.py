@@ -15,8 +15,9 @@ import fresh
 from make import Hostile
 from mesodecode import models
 from mesodecode.base.files import UserError
+from mesodecode.decoders import roi_stack
 from mesodecode.decoders.backbones import create_backbone
-from mesodecode.decoders.checkpoint import Checkpoint
+from mesodecode.decoders.checkpoint import Checkpoint, digest_of
 from mesodecode.decoders.fitted import linear
 from mesodecode.decoders.networks import CNNDecoder, RNNDecoder, TCNDecoder, rnn_decoder
 from mesodecode.decoders.timm_import import timm
@@ -359,6 +360,25 @@ def test_code_in_a_weights_file_is_never_run(tmp_path):
             assert not sentinel.exists()
     pickle.loads((tmp_path / "plain.pth").read_bytes())  # the trap itself works
     assert sentinel.exists()
+
+
+def test_code_in_a_checkpoint_or_in_files_of_several_models_is_never_run(tmp_path, capsys):
+    sentinel = tmp_path / "sentinel"
+    hostile = {"digest": digest_of({}), "identity": "{}", "state": Hostile(sentinel)}
+    kept = Checkpoint(tmp_path / "c.pt", {})
+    reads = {kept.path: kept.load, kept.previous: kept.load, kept.result: kept.finished}
+    for path, read in reads.items():
+        torch.save(hostile, path)
+        assert read() is None and not path.exists() and not sentinel.exists()
+        assert f"{path}: unreadable checkpoint set aside" in capsys.readouterr().err
+    path = tmp_path / "s.pt"
+    torch.save({"models": Hostile(sentinel), "rois": ["1"], "settings": {}}, path)
+    with pytest.raises(UserError, match=r"s\.pt: not a file of `mesodecode stack-roi`"):
+        roi_stack.read(path, "m", {}, [])
+    torch.save({"kind": "cnn", "settings": {}, "states": [Hostile(sentinel)]}, path)
+    with pytest.raises(UserError, match=r"s\.pt: "):
+        load_epochs(path)
+    assert not sentinel.exists()
 
 
 GRU = {"rnn": "gru", "hidden_size": 4, "num_layers": 2, "dropout": 0.0, "bidirectional": True}
