@@ -45,6 +45,11 @@ def test_fewer_mice_an_allocation_make_the_first_group_smaller():
     assert found["gru", "5"] == [("gru", s) for s in ("15", "25", "35", "45")]
 
 
+def test_a_study_without_allocations_has_no_groups():
+    """As one that only repeats the tests of a published table."""
+    assert stacks.fewest_mice([]) == 0 and stacks.groups_of({}, [], []) == {}
+
+
 @pytest.mark.parametrize("choose", ["all", "each_test"])
 def test_another_mouse_adds_groups_and_changes_none_of_all_allocations(choose):
     before, after = groups("12345", choose), groups("123456", choose)

@@ -48,8 +48,8 @@ def newest(mice: Iterable[str], order: Sequence[str], fewest: int) -> str:
 
 
 def fewest_mice(allocations: Iterable[Allocation]) -> int:
-    """Return how many mice an allocation has, in all roles."""
-    return min(len(one.train + one.valid + one.test) for one in allocations)
+    """Return how many mice an allocation has, in all roles; 0 if there is none."""
+    return min((len(one.train + one.valid + one.test) for one in allocations), default=0)
 
 
 def groups_of(
