@@ -1,7 +1,7 @@
 """Deep SHAP through a recurrent layer and a head, for many pairs of windows and references at once.
 
 The activations of each window and of each reference are computed once; only the backward pass is
-done for all pairs, in blocks whose arrays stay in a core's cache, a thread a core.
+done for all pairs, in blocks whose arrays stay in the cache, a thread a core.
 
 A multiplier of the first layer's input is not formed for each pair: of a frame, the sum over
 references b of (W' m_b) · (x - r_b) is x · W' Σ m_b - Σ_g W'_g Σ_b m_gb r_b, whose inner sums are
@@ -24,8 +24,8 @@ from torch import Tensor, nn
 
 from mesodecode.explain.cells import CURVES, Cell, Weights, cell_of, curve, slopes, weights_of
 
-# Of a step's arrays over pairs: what stays in a core's cache; on a GPU, what keeps it busy.
-BLOCK_BYTES = {"cpu": 2**21, "cuda": 2**28}
+# Of a step's arrays over pairs: on a CPU, what its last cache holds; on a GPU, what keeps it busy.
+BLOCK_BYTES = {"cpu": 2**22, "cuda": 2**28}
 TRACE_BYTES = {"cpu": 2**28, "cuda": 2**31}
 RUN = 256  # references along which elementwise work runs, if there are as many
 
@@ -219,7 +219,7 @@ def values(network: Recurrent, windows: Tensor, background: Tensor) -> Tensor:
     device, itemsize = windows.device.type, windows.element_size()
     cell, size = network.cell, network.size
     pairs = max(1, BLOCK_BYTES[device] // (cell.WIDTH * size * itemsize))
-    b = min(len(background), pairs, max(RUN, pairs // 4))
+    b = min(len(background), pairs, max(RUN, pairs // 8))
     n = max(1, pairs // b)
     ways = sum(map(len, network.layers))
     kept_bytes = cell.FACTORS * size * ways * windows.shape[1] * itemsize
