@@ -137,6 +137,7 @@ def test_states_speed_and_segments_are_read_back(study):
     with h5py.File(path) as file:  # for whom reads it by NWB alone: in m/s
         speed = file["processing/behavior/BehavioralTimeSeries/speed/data"]
         np.testing.assert_allclose(speed[:] * speed.attrs["conversion"], SPEED / 100)
+        assert "data in cm/s, times conversion" in speed.parent.attrs["description"]
     # run above 0.5 cm/s, of the speed alone; what the first has of a gap, the second has not
     again = read_behavior(path, frames=Frames(T, RATE, TIME), states="speed")
     assert again["labels"].tolist() == (SPEED > 0.5).tolist()

@@ -235,6 +235,18 @@ def test_a_speed_logged_while_the_wheel_turns_rests_between(tmp_path, capsys):
     assert (labels(tmp_path / "b.csv", logged(there)) == RAN).mean() > 0.99
 
 
+@pytest.mark.parametrize(("until", "known"), [(1.005, True), (1.015, False)])
+def test_a_wheel_that_is_logged_while_it_turns_is_logged_at_0_for_a_second_at_most(
+    tmp_path, until, known
+):
+    there = RUNS | (until > TIME) | np.isin(np.arange(2050), [1000, 2000, 2049])
+    if known:
+        assert (labels(tmp_path / "b.csv", logged(there)) == RAN).mean() > 0.99
+    else:
+        line = refusal(tmp_path / "b.csv", logged(there))
+        assert "it is 0 before, but logged at rest too" in line
+
+
 @pytest.mark.parametrize(
     ("there", "why"),
     [

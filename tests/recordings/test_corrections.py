@@ -368,6 +368,8 @@ def test_pixels_that_show_no_brain_are_0_where_most_are(running):
     hot = np.full((20, 20), 1000.0)
     hot[3, 4] = 200_000  # one pixel of the camera, two hundred times as bright
     np.testing.assert_allclose(dff(1.5 * hot[None], hot), 0.5)
+    later = np.stack([baseline[:1], 200 * baseline[:1]])  # what is dark is told by the first
+    np.testing.assert_allclose(dff(1.5 * later, later), 0.5)
 
 
 def slow_baseline(frames, window, percentile, causal):

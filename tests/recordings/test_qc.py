@@ -562,6 +562,15 @@ def test_labels_of_a_page_stand_clear_of_the_numbers_and_inside_the_page():
     assert right < page.bbox.x1
 
 
+def test_the_place_of_the_image_is_drawn_inside_its_panel_about_0():
+    session = session_of(**moved())
+    page = qc_figure.session_page(session, qc.check_session(session, SETTINGS))
+    (place,) = (axes for axes in page.axes if axes.get_ylabel() == "Position\n(px)")
+    low, high = place.get_ylim()
+    drawn = np.concatenate([line.get_ydata() for line in place.lines])
+    assert np.abs(drawn).max() == pytest.approx(2, abs=0.1) and -low == high > 2.1
+
+
 def test_measures_of_another_session_are_refused(tmp_path, capsys):
     one, other = preprocessed(tmp_path), preprocessed(tmp_path, "s2")
     with pytest.raises(UserError, match="measures of session 's2' with 240 frames"):
