@@ -127,6 +127,8 @@ def test_umits_type_axes_and_folder(tmp_path):
     names[0, 2] = "E"
     scipy.io.savemat(tmp_path / "a.mat", about | {"dim_names": names})
     assert "a movie's are Y, X and T" in str(refusal_of(tmp_path / "a.dat"))
+    scipy.io.savemat(tmp_path / "a.mat", about | {"Datatype": "object"})
+    assert "a.mat: Datatype object, which is no type of pix" in str(refusal_of(tmp_path / "a.dat"))
     COLUMNS.astype(np.float32).tofile(tmp_path / "b.dat")
     info = {"AcqInfoStream": {"Height": float(H), "Width": float(W)}}
     scipy.io.savemat(tmp_path / "AcqInfos.mat", info)

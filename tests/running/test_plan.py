@@ -155,6 +155,13 @@ def test_a_recording_that_is_none_is_named(tmp_path, monkeypatch):
         source_files.movie_sizes(studies.resolve(STUDY))
 
 
+def test_of_a_simulated_study_all_is_there_and_its_size_is_known():
+    study = studies.resolve(yaml.safe_load((ROOT / "demo.yaml").read_text()))
+    assert source_files.data(study) == preflight.Check("data", OK, "simulated")
+    sizes = source_files.movie_sizes(study)
+    assert sizes.keys() == study.mouse_of.keys() and {*sizes.values()} == {(600, 600 * 48**2 * 2)}
+
+
 def test_pages_that_never_end_are_told_before_they_are_counted(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     (tmp_path / "data").mkdir()
