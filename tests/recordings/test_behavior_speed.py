@@ -246,6 +246,7 @@ def test_counts_that_begin_anew_are_run_on(read, capsys, per_turn, start, size, 
     [
         (np.round(1024 * TURNS) % 800, r"begins anew \d+ times, every 7\d\d.* has 1,024; correct"),
         (np.round(1024 * TURNS) % 256, r"begins anew \d+ times, every 2\d\d"),
+        (np.arange(T) * 20 % 1080, "begins anew 5 times, every 1,060 counts or a little more, but"),
         (np.where(np.arange(T) < 200, 1024 * TURNS, 1024 * (TURNS - TURNS[200])), "is reset from"),
         (np.r_[np.arange(80), np.arange(220)], "is reset from 79 to 0 at sample 80"),
         (
