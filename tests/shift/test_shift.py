@@ -507,6 +507,18 @@ def test_verdicts_by_hand():
     assert judged({"energy": -math.log(2)})["verdict"] == "unusable"
 
 
+def test_what_known_mice_have_nothing_of_is_no_ratio():
+    """A reference of 0, or below: not known, and so within its threshold."""
+    for name, shift in (
+        ("neighbours", "neighbours"),
+        ("mahalanobis", "mahalanobis"),
+        ("energy", "confidence"),  # a validation mouse of which the decoder knows nothing: -ln 2
+    ):
+        for reference in (0.0, -1e-3) if name != "energy" else (-math.log(2), -0.69):
+            found = judged({f"{name}_reference": reference})
+            assert math.isnan(found[f"{shift}_shift"]) and found["verdict"] == "in distribution"
+
+
 def test_what_images_differ_by_is_measured_by_hand():
     """All measures of the known mice are 1."""
     assert judged(x=4.0, y=5.0)["position_shift"] == pytest.approx(5)  # 3 and 4 %
