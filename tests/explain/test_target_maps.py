@@ -179,6 +179,10 @@ def test_a_decoder_explains_recordings_of_its_own_target_alone():
     ):
         PX.check_same(Target("pupil", unit="mm"), "w.pt")
     PX.check_same(Target("pupil", unit="px"), "w.pt")  # whatever mean and SD it was trained with
+    NAMED.check_same(Target("states", ("rest", "walk", "groom")), "w.pt")
+    for states in (("walk", "rest", "groom"), ("rest", "walk")):  # in another order: other columns
+        with pytest.raises(UserError, match=rf"recordings is states \({', '.join(states)}\)"):
+            NAMED.check_same(Target("states", states), "w.pt")
 
 
 # What is planted
