@@ -31,6 +31,15 @@ def test_states_and_all_gradients_are_pytorchs(bidirectional):
     torch.testing.assert_close(found, expected, rtol=1e-10, atol=1e-13)
 
 
+def test_the_gradient_that_is_given_stays_as_it_was():
+    """Of one window, too, which lies in memory as its transpose does."""
+    rnn, x = both(False)
+    given = torch.randn(1, 4, dtype=x.dtype)
+    before = given.clone()
+    torch.autograd.grad(gru.final_state(rnn, x[:1]), x, given)
+    assert torch.equal(given, before)
+
+
 def test_gradients_are_those_of_small_differences():
     rnn, x = both(False)
     assert torch.autograd.gradcheck(lambda x: gru.final_state(rnn, x), x)

@@ -153,7 +153,9 @@ class _Layer(torch.autograd.Function):
         dx = torch.empty_like(x) if ctx.needs_input_grad[0] else None
         dw_ih, dw_hh = torch.zeros_like(w_ih), torch.zeros_like(by_state)
         bias, one = x.new_zeros(4, size), x.new_tensor(1.0)
-        w, dh = by_state.t().contiguous(), gradient.t().contiguous()
+        w = by_state.t().contiguous()
+        # A copy: of one window it would be the caller's own, which may be used again.
+        dh = gradient.t().clone(memory_format=torch.contiguous_format)
         for block in reversed(ctx.room.blocks):
             q, r, z, n = block.gates
             # What a gradient by n gives q and r, and one by h' gives z and n; multiplied in their

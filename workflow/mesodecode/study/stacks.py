@@ -2,8 +2,10 @@
 
 Decoders that differ by seed or permuted labels are of one line of the config, that of the first. A
 job has those sets of training mice whose newest mouse, the last in the order of the config, is the
-same: another mouse, added at the end, adds a job and changes none. No study has fewer mice than an
-allocation; the sets among the first so many are one job, as none of them would fill a GPU alone.
+same: of all allocations another mouse, added at the end, adds a job and changes none. Chosen ones
+(`allocation.choose`) get other sets, by which the last job or two before it are trained again. No
+study has fewer mice than an allocation; the sets among the first so many are one job, as none of
+them would fill a GPU alone.
 
 The Snakefile imports this module: nothing heavy here.
 """
