@@ -15,11 +15,17 @@ import fresh
 from make import Hostile
 from mesodecode import models
 from mesodecode.base.files import UserError
-from mesodecode.decoders import roi_stack
+from mesodecode.decoders import roi_stack, weights
 from mesodecode.decoders.backbones import create_backbone
 from mesodecode.decoders.checkpoint import Checkpoint, digest_of
 from mesodecode.decoders.fitted import linear
-from mesodecode.decoders.networks import CNNDecoder, RNNDecoder, TCNDecoder, rnn_decoder
+from mesodecode.decoders.networks import (
+    CNNDecoder,
+    RNNDecoder,
+    TCNDecoder,
+    cnn_decoder,
+    rnn_decoder,
+)
 from mesodecode.decoders.timm_import import timm
 from mesodecode.decoders.weights import (
     Trained,
@@ -394,6 +400,8 @@ CLAIMS = {
     "units past all numbers": ({"settings": GRU | {"hidden_size": 10**18}}, "no network"),
     "layers": ({"settings": GRU | {"num_layers": 10**9}}, "other sizes than its settings"),
     "no units": ({"settings": {}}, "no network"),
+    "settings that are a list": ({"settings": [1]}, "no network"),
+    "no weights": ({"state": {}}, "no tensor|no network"),
     "one value for all": (
         {"state": gru_state(lambda value: torch.zeros(1).expand(value.shape))},
         "no tensor that has all its values",
@@ -427,6 +435,24 @@ def test_weights_that_claim_more_than_is_in_the_file_are_refused(tmp_path, case,
     with pytest.raises(UserError, match=words) as caught:
         load_trained(tmp_path / "w.pt", kind)
     assert str(tmp_path / "w.pt") in str(caught.value)
+
+
+@pytest.mark.parametrize("changes", [{"settings": [1]}, {"state": {}}])
+def test_weights_of_a_cnn_that_are_none_are_refused(tmp_path, changes):
+    content = {"kind": "cnn", "settings": {"backbone": TINY}, "state": {"a": torch.zeros(1)}}
+    mice = {"train_mice": ("a",), "valid_mice": ("b",)}
+    torch.save(content | mice | changes, tmp_path / "w.pt")
+    with pytest.raises(UserError, match=r"w\.pt: .*(no network|no tensor)"):
+        load_trained(tmp_path / "w.pt", "cnn")
+
+
+def test_opening_weights_reads_no_file_that_their_settings_name(tmp_path, monkeypatch):
+    """Of any kind that reads images: files come from others, whose paths are theirs."""
+    monkeypatch.setitem(weights.MADE_BY, "new", cnn_decoder)
+    settings = {"backbone": TINY, "pretrained": f"file:{tmp_path}/none.pt"}
+    state = CNNDecoder(TINY).state_dict()
+    Trained("new", settings, ("a",), ("b",), state).save(tmp_path / "w.pt")
+    assert load_trained(tmp_path / "w.pt", "new").build().state_dict().keys() == state.keys()
 
 
 def test_weights_that_unpack_to_more_than_their_bytes_are_refused(tmp_path):

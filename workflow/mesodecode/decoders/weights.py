@@ -68,8 +68,7 @@ class Trained:
 
     def build(self, device: torch.device | str = "cpu") -> nn.Module:
         """Return the network in evaluation mode; of `precision: mixed` its CNN passes in that."""
-        without = self.settings | {"pretrained": "none"}
-        model = MADE_BY[self.kind](_n_features(self.state), without)
+        model = _made(MADE_BY[self.kind], self.state, self.settings)
         model.load_state_dict(self.state, strict=True)
         if self.settings.get("precision") == "mixed":
             for part in model.modules():
@@ -173,8 +172,11 @@ def _check_states(
     """
     if trained.kind not in [*MADE_BY]:
         raise UserError(f"{path}: of a '{trained.kind}' decoder, a kind that is not known here")
+    if not isinstance(trained.settings, dict):
+        raise UserError(f"{path}: settings that are those of no network; train it anew")
     for state in states:
-        for name, value in state.items() if isinstance(state, dict) else [("state", None)]:
+        known = isinstance(state, dict) and len(state) > 0
+        for name, value in state.items() if known else [("state", None)]:
             if not _is_whole(value):
                 raise UserError(f"{path}: weight '{name}' is no tensor that has all its values")
     sizes = [{name: value.shape for name, value in state.items()} for state in states]
@@ -191,12 +193,17 @@ def _check_states(
         fits = trained.settings.get("num_layers", 0) <= len(shapes)
         if fits:
             with torch.device("meta"):  # which takes no memory
-                wanted = make(_n_features(read), trained.settings).state_dict()
+                wanted = _made(make, read, trained.settings).state_dict()
             fits = {name: value.shape for name, value in wanted.items()} == shapes
     except (LookupError, StopIteration, TypeError, ValueError, RuntimeError) as error:
         raise UserError(f"{path}: settings that are those of no network ({error!r})") from error
     if not fits:
         raise UserError(f"{path}: weights of other sizes than its settings say; train it anew")
+
+
+def _made(make: Make, state: dict[str, torch.Tensor], settings: dict[str, Any]) -> nn.Module:
+    """Return a new network for weights; no others that its settings name are read for it."""
+    return make(_n_features(state), settings | {"pretrained": "none"})
 
 
 def _n_features(state: dict[str, torch.Tensor]) -> int:
