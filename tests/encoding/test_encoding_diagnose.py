@@ -160,6 +160,17 @@ def test_where_no_image_is_repeated_neither_lag_nor_data_are_blamed(whole):
     assert row["limit"] == 3 / 40
 
 
+def test_where_most_presentations_lie_outside_the_recording_no_lag_is_known(whole):
+    """Images are repeated in what is left of it, and no words say that they are not."""
+    end = len(whole.time) // 3
+    short = replace(whole, time=whole.time[:end], traces=whole.traces[:end])
+    left = responses.make_responses(short, "s", image_size=16)
+    row = diagnose.check_lag(left)
+    assert outcome(row)[:2] == ("not made", "")
+    assert row["sentence"].endswith("at no lag: most windows leave the recording.")
+    assert "repeated" not in diagnose.check_decoding(left.response, left.image)["sentence"]
+
+
 def test_a_tenth_of_the_neurons_must_answer_images():
     neurons = pd.DataFrame({"responsive": [True] + [False] * 9, "explainable": [0.4] + [0.9] * 9})
     neurons["p"] = [np.nan] + [0.5] * 9

@@ -108,9 +108,9 @@ def neuron_table(data: Responses, known: Explainable) -> pd.DataFrame:
 def check_lag(data: Responses) -> dict[str, Any]:
     """Would responses at another lag tell more of the images?"""
     if not len(data.lags):
-        return not_made(
-            "lag", LAG[0], "What images explain is known at no lag: no image is repeated"
-        )
+        repeated = len(np.unique(data.image)) < len(data.image)
+        why = "most windows leave the recording" if repeated else "no image is repeated"
+        return not_made("lag", LAG[0], f"What images explain is known at no lag: {why}")
     used = data.lag
     now = data.lag_explained[np.argmin(np.abs(data.lags - used))]
     best = int(np.argmax(data.lag_explained))
