@@ -82,7 +82,7 @@ def test_bars_of_rois_are_mean_and_sd_over_sessions_in_the_order_of_the_table(na
     ]
     table = pd.DataFrame(rows, columns=["mouse", "session", "roi", "name", "r"])
     figure = roi_correlation_figure.roi_correlation(table)
-    (axes,) = as_drawn(figure, "roi_correlation").axes
+    (axes,) = as_drawn(figure, f"correlation_by_{words}".replace(" ", "_")).axes
     np.testing.assert_allclose([bar.get_height() for bar in axes.patches], [0.6, -0.2])
     errors = [line.get_ydata() for line in axes.lines if len(set(line.get_xdata())) == 1]
     sd = np.sqrt(0.02)  # of two values 0.2 apart

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import itertools
 import json
 import math
 import re
@@ -16,6 +17,7 @@ from mesodecode.cli import main
 from mesodecode.cli.running import runtimes as verb
 from mesodecode.running import runtimes
 from mesodecode.study import config_file, study
+from mesodecode.study.kinds import KINDS
 
 HEAD = "s\th:m:s\tmax_rss\tmax_vms\tmax_uss\tmax_pss\tio_in\tio_out\tmean_load\tcpu_time\n"
 KNOWN = [{"t1", "t2", "t3"}, {"s1", "s2"}, {"cnn", "gru"}]
@@ -133,7 +135,12 @@ def test_every_rule_that_is_measured_counts(tmp_path):
     names |= {"training": next(iter(mice.trainings("cnn"))), "mouse": "m4", "test": "m5"}
     names |= {"importance": "cutout", "block": "1"}
     rules = [p for p in (ROOT / "workflow/rules").glob("*.smk") if p.name != "encoding.smk"]
-    patterns = [x for p in rules for x in re.findall(r'"benchmarks/(\S+)\.tsv"', p.read_text())]
+    text = "".join(path.read_text() for path in rules)
+    patterns = re.findall(r'"benchmarks/(\S+)\.tsv"', text)
+    of_kinds = re.findall(r'"benchmarks" / kind\.(\w+)\.(\w+) / "(\S+)\.tsv"', text)
+    for (does, rule, rest), kind in itertools.product(of_kinds, KINDS.values()):
+        if done := getattr(kind, does):
+            patterns.append(f"{getattr(done, rule)}/{rest}")
     known = {x for x in patterns if not {"{variant}", "{split}"} & set(x.split("/"))}
     for pattern in known:
         add(tmp_path / "b", pattern.format(**names), 1)
