@@ -11,6 +11,7 @@ import pytest
 
 from mesodecode import cli
 from mesodecode.cli import options
+from mesodecode.study.kinds import KINDS
 
 SOURCES = Path(cli.__file__).parents[2]
 
@@ -28,10 +29,9 @@ def read_of(module: str, done: set[str]) -> tuple[set[str], set[str]]:
                 flags.add(name)
             case ast.Attribute(value=ast.Name(id="options"), attr="with_measures"):
                 flags |= {"recordings", "measures"}
-            case ast.Call(
-                func=ast.Attribute(attr="settings_of"), args=[_, ast.Constant(value=name)]
-            ):
-                schemas.add(name)
+            case ast.Call(func=ast.Attribute(attr="settings_of"), args=[_, name]):
+                # of a kind that the verb hands on, or of one by name
+                schemas |= {name.value} if isinstance(name, ast.Constant) else {*KINDS}
                 flags.add("tuned")  # which it reads
             case ast.ImportFrom(module=str(room), names=names) if room.startswith(
                 ("mesodecode.cli", "mesodecode.live.setting_up")

@@ -226,7 +226,8 @@ def test_the_intact_auc_is_that_of_the_stage_that_predicts(tmp_path, kind):
     settings |= {"num_layers": 1, "bidirectional": False, "dropout": 0.0}
 
     def save(name, model, valid="c"):
-        trained = Trained(name, settings, ("a", "b"), (valid,), model.state_dict())
+        of_kind = {"backbone": settings["backbone"]} if name == "cnn" else settings
+        trained = Trained(name, of_kind, ("a", "b"), (valid,), model.state_dict())
         trained.save(tmp_path / f"{name}.pt")
         return trained
 
