@@ -228,7 +228,7 @@ def test_commands_are_found_in_blocks(tmp_path):
     assert "required" in verb_fault(["auc"]) and verb_fault(["auc", "--help"]) == ""
 
 
-@pytest.mark.slow
+@pytest.mark.e2e
 def test_the_tutorial_runs_as_it_is_written(tmp_path, monkeypatch):
     """In its order, on its files; what takes minutes is a dry-run."""
     monkeypatch.chdir(tmp_path)
