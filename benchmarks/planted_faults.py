@@ -38,7 +38,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
 PACKAGE = Path("workflow/mesodecode")
-KEPT = ROOT / ".coverage-of-tests"
+KEPT, TIMES = ROOT / ".coverage-of-tests", ROOT / ".seconds-of-tests"
 SECONDS = 120
 MOST_TESTS = 200
 FAST = "not slurm and not gpu and not e2e and not alone"
@@ -232,10 +232,9 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--faults", type=int, default=100)
     args = parser.parse_args()
-    tests = KEPT.with_suffix(".txt")
     if args.measure:
-        measure(tests)
-    seconds = seconds_of(tests)
+        measure(TIMES)
+    seconds = seconds_of(TIMES)
     copied = Path(tempfile.mkdtemp()) / "tree"
     ignored = shutil.ignore_patterns(".git", ".venv*", "results", "site", "__pycache__")
     shutil.copytree(ROOT, copied, ignore=ignored, symlinks=True)
@@ -256,6 +255,7 @@ def main() -> None:
         found = try_out(file, part, seconds, n)
         n += found is not None
         caught += bool(found)
+        print(f"\r{n}/{args.faults}, {caught} caught ", end="", file=sys.stderr, flush=True)
     shutil.rmtree(copied.parent)
     print(f"{caught} of {n} caught, {caught / n:.0%}")
 
