@@ -34,6 +34,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
@@ -140,10 +141,10 @@ def changed(node: ast.AST, **fields) -> Part:
 
 def planted(text: str, node: ast.AST, new: str | None) -> str:
     """Return a file's text with a part of it exchanged, in its place."""
-    lines = text.encode().splitlines(keepends=True)
+    whole = text.encode()
+    lines = whole.splitlines(keepends=True)
     start = sum(map(len, lines[: node.lineno - 1])) + node.col_offset
     end = sum(map(len, lines[: node.end_lineno - 1])) + node.end_col_offset
-    whole = text.encode()
     new = "pass" if new is None else f"({new})"
     return (whole[:start] + new.encode() + whole[end:]).decode()
 
@@ -165,13 +166,19 @@ def seconds_of(tests: Path) -> dict[str, float]:
     return found
 
 
-def tests_of(file: Path, line: int, seconds: dict[str, float]) -> list[str]:
-    """Return the test files of a module, then the tests that run its line, the fastest first."""
+@cache
+def tests_by_line(file: Path) -> dict[int, list[str]]:
+    """Return which tests run each line of a file."""
     from coverage import CoverageData
 
     data = CoverageData(str(KEPT))
     data.read()
-    contexts = data.contexts_by_lineno(str(ROOT / file)).get(line, [])
+    return data.contexts_by_lineno(str(ROOT / file))
+
+
+def tests_of(file: Path, line: int, seconds: dict[str, float]) -> list[str]:
+    """Return the test files of a module, then the tests that run its line, the fastest first."""
+    contexts = tests_by_line(file).get(line, [])
     names = sorted({c.partition("|")[0] for c in contexts if c}, key=lambda t: seconds.get(t, 0))
     own = sorted(str(t) for t in Path("tests").rglob(f"test_{file.stem}.py"))
     return own + names[:MOST_TESTS]
@@ -234,30 +241,36 @@ def main() -> None:
     args = parser.parse_args()
     if args.measure:
         measure(TIMES)
-    seconds = seconds_of(TIMES)
-    copied = Path(tempfile.mkdtemp()) / "tree"
+    if not (KEPT.exists() and TIMES.exists()):
+        parser.error("which test runs which line is not known yet: give --measure, once")
     ignored = shutil.ignore_patterns(".git", ".venv*", "results", "site", "__pycache__")
-    shutil.copytree(ROOT, copied, ignore=ignored, symlinks=True)
-    os.chdir(copied)
-    sys.path.insert(0, str(copied / "workflow"))
-    os.environ |= {"PYTHONPATH": str(copied / "workflow"), "OMP_NUM_THREADS": "1"}
+    with tempfile.TemporaryDirectory() as folder:
+        copied = shutil.copytree(ROOT, Path(folder) / "tree", ignore=ignored, symlinks=True)
+        os.chdir(copied)
+        sys.path.insert(0, str(copied / "workflow"))
+        os.environ |= {"PYTHONPATH": str(copied / "workflow"), "OMP_NUM_THREADS": "1"}
+        caught, n = plant(args.of, args.seed, args.faults, seconds_of(TIMES))
+    print(f"{caught} of {n} caught, {caught / max(n, 1):.0%}")
+
+
+def plant(of: list[str], seed: int, most: int, seconds: dict[str, float]) -> tuple[int, int]:
+    """Plant faults into the tree of the working folder; return how many are caught, of how many."""
     for name in HEAVY.split():
         importlib.import_module(name)
-    random.seed(args.seed)
-    named = [PACKAGE / of for of in args.of]
-    files = sorted(f for of in named for f in ([of] if of.suffix else of.rglob("*.py")))
+    random.seed(seed)
+    named = [PACKAGE / one for one in of]
+    files = sorted(f for one in named for f in ([one] if one.suffix else one.rglob("*.py")))
     faults = [(file, part) for file in files for part in faults_of(file)]
     random.shuffle(faults)
     caught = n = 0
-    for file, part in faults:
-        if n == args.faults:
+    for number, (file, part) in enumerate(faults):
+        if n == most:
             break
-        found = try_out(file, part, seconds, n)
+        found = try_out(file, part, seconds, number)
         n += found is not None
         caught += bool(found)
-        print(f"\r{n}/{args.faults}, {caught} caught ", end="", file=sys.stderr, flush=True)
-    shutil.rmtree(copied.parent)
-    print(f"{caught} of {n} caught, {caught / n:.0%}")
+        print(f"\r{n}/{most}, {caught} caught ", end="", file=sys.stderr, flush=True)
+    return caught, n
 
 
 if __name__ == "__main__":
