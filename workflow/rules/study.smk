@@ -199,10 +199,10 @@ def first_settings(decoder):
 
 def first_weights(wildcards):
     """The file of a CNN's first weights; none where they are packaged or random, or of no CNN."""
-    given = STUDY.decoders[wildcards.decoder].settings.get("pretrained", "none")
-    weights = first_settings(wildcards.decoder).get("pretrained", "none")
-    kind, _, path = weights.partition(":")
-    fetched = given == "imagenet"
+    fetched = STUDY.decoders[wildcards.decoder].settings.get("pretrained") == "imagenet"
+    kind, _, path = (
+        first_settings(wildcards.decoder).get("pretrained", "none").partition(":")
+    )
     return [path, *([f"{path}.sha256"] if fetched else [])] if kind == "file" else []
 
 

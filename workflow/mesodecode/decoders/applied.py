@@ -31,13 +31,13 @@ from mesodecode.decoders.linear_networks import Pixels, of_windows
 from mesodecode.decoders.networks import CNNRNNDecoder, last_layer
 from mesodecode.decoders.past import AdaptedImages
 from mesodecode.decoders.predict import BATCH
-from mesodecode.decoders.weights import load_trained
+from mesodecode.decoders.weights import MADE_BY, load_trained
 from mesodecode.recordings.baseline import fixed, normalising, past_statistics, ready
 from mesodecode.recordings.recording import FRAMES, Recording
 from mesodecode.recordings.roi_signals import normalised, past_normalised, signals_of
 from mesodecode.recordings.sample import Sample, sample
 from mesodecode.study.allocation import Allocation
-from mesodecode.study.kinds import IMAGE_NETWORKS, SIGNAL_NETWORKS
+from mesodecode.study.kinds import SIGNAL_NETWORKS
 from mesodecode.study.targets import Target
 
 
@@ -199,7 +199,7 @@ def load(
         if cnn:
             raise UserError(f"--cnn: {path} is no decoder of train-rnn, and reads no CNN")
         return _fitted(Path(path), device)
-    trained = load_trained(path, *IMAGE_NETWORKS, "cnn_rnn", *SIGNAL_NETWORKS)
+    trained = load_trained(path, *MADE_BY)
     mice = tuple(trained.train_mice), tuple(trained.valid_mice)
     network, settings = trained.build(device), trained.settings
     if (trained.kind == "cnn_rnn") != (cnn is not None):

@@ -22,10 +22,9 @@ from mesodecode.decoders.applied import (
 )
 from mesodecode.decoders.networks import CNNRNNDecoder, RNNDecoder, for_use
 from mesodecode.decoders.objectives import predicted
-from mesodecode.decoders.weights import load_trained
+from mesodecode.decoders.weights import MADE_BY, load_trained
 from mesodecode.live.stream_normalise import PastImages, PastSignals, needs_reference
 from mesodecode.recordings.recording import Recording, told_frames
-from mesodecode.study.kinds import IMAGE_NETWORKS, SIGNAL_NETWORKS
 from mesodecode.study.targets import RUN, Target
 
 IMAGE = 2 * IMAGE_REACH + 1  # frames of an image
@@ -49,12 +48,7 @@ def open_members(paths: Sequence[Path], device: torch.device | str = "cpu") -> l
 
 def _paired(paths: Sequence[Path]) -> Iterator[tuple[Path, Path | None]]:
     """Yield each decoder's file, with that of its CNN where it is of a frozen one."""
-    kinds = [
-        load_trained(path, *IMAGE_NETWORKS, "cnn_rnn", *SIGNAL_NETWORKS).kind
-        if path.suffix == ".pt"
-        else ""
-        for path in paths
-    ]
+    kinds = [load_trained(path, *MADE_BY).kind if path.suffix == ".pt" else "" for path in paths]
     if kinds == ["cnn", "cnn_rnn"]:
         paths, kinds = paths[::-1], kinds[::-1]
     at = 0

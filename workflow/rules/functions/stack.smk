@@ -14,6 +14,7 @@ LINES = stacks.lines_of({d.name: d for d in STACKED})
 GROUPS = stacks.groups_of(
     {d.name: d for d in STACKED}, STUDY.allocations.values(), list(STUDY.mice)
 )
+STACK_OF = {one: group for group, together in GROUPS.items() for one in together}
 
 
 def together(wildcards):
@@ -59,6 +60,5 @@ def labels_of_group(wildcards):
 def stack_of(wildcards):
     """The file that the job's decoder was trained into."""
     trained = STUDY.allocations[wildcards.allocation].train
-    fewest = stacks.fewest_mice(STUDY.allocations.values())
-    newest = stacks.newest(trained, list(STUDY.mice), fewest)
-    return RESULTS / f"stacks/{LINES[wildcards.decoder]}/{newest}.pt"
+    line, newest = STACK_OF[wildcards.decoder, trained]
+    return RESULTS / f"stacks/{line}/{newest}.pt"
