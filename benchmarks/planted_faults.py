@@ -71,6 +71,7 @@ NAMES = [
     ("startswith", "endswith"),
     ("hstack", "vstack"),
 ]
+SYMMETRIC = ("min", "max", "minimum", "maximum", "allclose", "gcd")
 OTHER = dict(NAMES) | {b: a for a, b in NAMES} | {"sorted": "list", "abs": "float"}
 Part = tuple[ast.AST, str | None]  # a part of a file, and what it is mistaken for; None: forgotten
 
@@ -127,6 +128,8 @@ def other_calls(node: ast.Call) -> Iterator[Part]:
     for keyword in node.keywords:
         if keyword.arg:
             yield changed(node, keywords=[k for k in node.keywords if k is not keyword])
+    if getattr(node.func, "attr", getattr(node.func, "id", "")) in SYMMETRIC:
+        return
     match node.args:
         case [first, second, *rest] if not isinstance(first, ast.Starred | ast.GeneratorExp):
             yield changed(node, args=[second, first, *rest])
@@ -173,7 +176,8 @@ def tests_by_line(file: Path) -> dict[int, list[str]]:
 
     data = CoverageData(str(KEPT))
     data.read()
-    return data.contexts_by_lineno(str(ROOT / file))
+    measured = (name for name in data.measured_files() if name.endswith(f"/{file}"))
+    return data.contexts_by_lineno(next(measured, ""))  # of this checkout or of another
 
 
 def tests_of(file: Path, line: int, seconds: dict[str, float]) -> list[str]:
