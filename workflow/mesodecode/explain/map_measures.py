@@ -44,8 +44,8 @@ def planted_truth(scores: np.ndarray, planted: np.ndarray) -> Planted:
     planted units; even scores have that of chance. Units may be ROIs or masks, or these at each
     frame of the window.
     Citation: synthetic truth as a benchmark of attributions, Arras, Osman & Samek 2022,
-    Information Fusion 81: 14-40 (relevance mass and rank too; over areas and time
-    arXiv:2603.06781); average precision, Davis & Goadrich 2006, ICML.
+    Information Fusion 81: 14-40 (relevance mass and rank too; of time series
+    Baer 2026, arXiv:2603.06781); average precision, Davis & Goadrich 2006, ICML.
     Failure: the map misses what the recordings hold, or finds what they do not. Or it is right, and
     the decoder needs fewer areas than carry the signal: look at the AUC and the other checks.
     """
