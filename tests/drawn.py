@@ -24,10 +24,13 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 from matplotlib.spines import Spine
 from matplotlib.text import Annotation, Text
-from matplotlib.ticker import FixedLocator
+from matplotlib.ticker import FixedLocator, PercentFormatter
 
 FOLDER = Path(__file__).with_name("drawn")
 MOST = 24  # numbers that are written one by one
+WHITE = "#ffffffff"
+TICKS = ("length", "width", "labelsize", "rotation", "labelbottom", "labelleft")
+LEGEND = ("markerscale", "handlelength", "columnspacing", "borderaxespad")
 
 
 def as_drawn(figure: Figure, name: str) -> Figure:
@@ -78,22 +81,42 @@ def _color(value: Any) -> str:
 def _panel(axes: Axes) -> list[str]:
     spec = axes.get_subplotspec()
     place = numbers(axes.get_position().bounds) if spec is None else f"{spec!r}"
-    titles = [axes.get_title(loc=loc) for loc in ("left", "center", "right")]
+    titles = [axes._left_title, axes.title, axes._right_title]
+    words = [title.get_text() for title in titles]
     sides = [side for side, spine in axes.spines.items() if spine.get_visible()]
-    lines = [f"panel {place} {titles} sides {' '.join(sides)}" + " off" * (not axes.axison)]
+    lines = [f"panel {place} {words} sides {' '.join(sides)}" + " off" * (not axes.axison)]
+    lines[0] += "".join(f" {_font(one)}" for one in titles if one.get_text())
+    lines[0] += f" aspect {axes.get_aspect()}" * (axes.get_aspect() != "auto")
+    lines[0] += f" on {_color(axes.get_facecolor())}" * (_color(axes.get_facecolor()) != WHITE)
     lines += [f"  {name} {_axis(axis)}" for name, axis in (("x", axes.xaxis), ("y", axes.yaxis))]
-    titles = {axes.title, axes._left_title, axes._right_title}
     for artist in axes.get_children():
         if artist not in titles and artist is not axes.patch:
             lines += [f"  {line}" for line in _artist(artist)]
     return lines
 
 
+def _font(text: Text) -> str:
+    """How a text looks."""
+    bold = " bold" * (text.get_fontweight() == "bold")
+    turned = f" {text.get_rotation():g}°" * bool(text.get_rotation())
+    turned += " about its end" * (text.get_rotation_mode() == "anchor")
+    return f"{text.get_ha()} {text.get_va()} {numbers(text.get_fontsize())} pt{bold}{turned}"
+
+
 def _axis(axis: Axis) -> str:
     words = f"{axis.get_label_text()!r} {axis.get_scale()} {numbers(axis.get_view_interval())}"
+    if axis.get_label_text():
+        words += f" {numbers(axis.label.get_fontsize())} pt"
+    asked = axis.get_tick_params()
+    ticks = {key: asked[key] for key in TICKS if asked.get(key, True) is not True}
+    words += f" ticks {ticks}" * bool(ticks)
     if isinstance(axis.get_major_locator(), FixedLocator):
-        names = [text.get_text() for text in axis.get_ticklabels()]
-        words += f" at {numbers(axis.get_ticklocs())}" + f" {names}" * any(names)
+        labels = axis.get_ticklabels()
+        names = [text.get_text() for text in labels]
+        words += f" at {numbers(axis.get_ticklocs())}"
+        words += f" {names} {_font(labels[0])}" if any(names) else ""
+    elif isinstance(axis.get_major_formatter(), PercentFormatter):
+        words += " %"
     return words
 
 
@@ -107,35 +130,52 @@ def _artist(artist: Artist) -> list[str]:
             look = f"{artist.get_linestyle()} {numbers(artist.get_linewidth())}"
             look += f" {_color(artist.get_color())}"
             if artist.get_marker() != "None":
-                face = _color(artist.get_markerfacecolor())
-                look += f" {artist.get_marker()} {numbers(artist.get_markersize())} {face}"
+                face, edge = artist.get_markerfacecolor(), artist.get_markeredgecolor()
+                look += f" {artist.get_marker()} {numbers(artist.get_markersize())} {_color(face)}"
+                look += f" in {numbers(artist.get_markeredgewidth())} {_color(edge)}"
             x, y = artist.get_data()
             words += f"{look} x {numbers(x)} y {numbers(y)}"
         case Text() if not artist.get_text():
             return []
         case Text():
-            at = f"{artist.get_ha()} {artist.get_va()} {numbers(artist.get_fontsize())} pt"
+            at = ""
             if isinstance(artist, Annotation):
-                at += f" of {numbers(artist.xy)} {artist.xycoords} {artist.anncoords}"
-            turned = f" {artist.get_rotation():g}°" * bool(artist.get_rotation())
-            words += f"{artist.get_text()!r} {numbers(artist.get_position())} {at}{turned}"
+                at = f" of {numbers(artist.xy)} {artist.xycoords} {artist.anncoords}"
+            elif artist.axes is not None and artist.get_transform() == artist.axes.transAxes:
+                at = " in the panel"
+            words += f"{artist.get_text()!r} {numbers(artist.get_position())}{at} {_font(artist)}"
             words += f" {_color(artist.get_color())}"
         case Patch():
             ends = artist.get_patch_transform().transform_path(artist.get_path()).get_extents()
             words += f"{numbers(ends.get_points())} {_color(artist.get_facecolor())}"
+            words += f" in {numbers(artist.get_linewidth())} {_color(artist.get_edgecolor())}"
         case Legend():
-            texts = [text.get_text() for text in artist.get_texts()]
-            words += f"{artist._loc} {artist._ncols} {texts}"
+            names = [one.get_text() for one in artist.get_texts()]
+            words += f"{artist._loc} {artist._ncols} {names}"
+            looks = {name: getattr(artist, name) for name in LEGEND}
+            words += f" {artist.get_title().get_text()!r} {numbers(artist._fontsize)} pt {looks}"
+            words += " in a frame" * artist.get_frame_on()
+            anchor = artist.get_bbox_to_anchor()
+            if artist._bbox_to_anchor is not None and artist.axes is not None:
+                ends = artist.axes.transAxes.inverted().transform(anchor.get_points())
+                words += f" at {numbers(ends)}"
         case AxesImage():
             values = artist.get_array()
             words += f"{artist.get_cmap().name} {numbers(artist.get_clim())} {artist.origin}"
+            words += f" {artist.get_interpolation()}"
             words += f" {numbers(artist.get_extent())} of {numbers(values)}"
         case Collection():
             ends = [path.get_extents().get_points() for path in artist.get_paths()]
             faces = sorted({_color(one) for one in artist.get_facecolor()})
             edges = sorted({_color(one) for one in artist.get_edgecolor()})
             words += f"{numbers(artist.get_offsets())} paths {numbers(ends)} {faces} {edges}"
+            words += f" {numbers(sorted({*artist.get_linewidth()}))}"
             if artist.get_array() is not None:
                 words += f" {artist.get_cmap().name} {numbers(artist.get_clim())}"
                 words += f" of {numbers(artist.get_array())}"
-    return [words.rstrip()]
+    if artist.get_alpha() is not None:
+        words += f" alpha {artist.get_alpha():g}"
+    if artist.get_zorder() != type(artist).zorder:
+        words += f" at height {artist.get_zorder():g}"
+    uncut = not artist.get_clip_on() and not isinstance(artist, Text)
+    return [words.rstrip() + " uncut" * uncut]

@@ -52,6 +52,7 @@ def test_responsive_neurons_are_those_at_the_false_discovery_rate():
     assert np.flatnonzero(found.responsive).tolist() == [1, 2, 7]
     alone = Explainable(np.ones(3), np.ones(3), np.array([0.04, 0.045, 0.049]), 3.0)
     assert alone.responsive.all()  # the largest is compared with .05, and takes the others along
+    assert not replace(alone, p=alone.p + 0.002).responsive.any()
 
 
 def test_nothing_is_known_without_repeats():

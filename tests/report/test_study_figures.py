@@ -5,6 +5,7 @@ from __future__ import annotations
 import html
 import json
 import re
+from dataclasses import replace
 from pathlib import Path
 
 import h5py
@@ -330,3 +331,8 @@ def test_cohort_verb_draws_every_session_and_says_n(tmp_path):
     assert [sorted(np.round(p * 300)) for p in points] == [[30, 290], [160], [90]]  # m1, m2, m10
     bars = [line.get_ydata()[0] for line in share.lines if line.get_marker() == "None"]
     np.testing.assert_allclose(bars, [320 / 600, 160 / 300, 90 / 300])
+    # names that would stand in each other's way are slanted, and the speed need not be known
+    table = table.assign(mouse=table["mouse"].str.replace("m", "mouse"))
+    example = replace(drawn.activity(read_recording(words[4] / "c.h5")), speed=None)
+    speed = as_drawn(drawn.cohort_figure(table, example), "cohort_without_speed").axes[1]
+    assert [text.get_text() for text in speed.texts] == ["speed not recorded"]

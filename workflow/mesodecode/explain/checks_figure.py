@@ -145,7 +145,8 @@ def _correlations(axes: Axes, e: Evidence) -> None:
         groups["other\nseed"] = np.concatenate(found)
     for x, values in enumerate(groups.values()):
         color = PALETTE[1] if x < n_unknowing else PALETTE[0]
-        spread = x + 0.28 * (np.arange(len(values)) % 7 - 3) / 3 if len(values) > 1 else [x]
+        n = len(values)
+        spread = x + 0.28 * (np.arange(n) % 7 - (min(n, 7) - 1) / 2) / 3
         marker = MARKERS[1] if x < n_unknowing else MARKERS[0]
         axes.plot(spread, values, ls="none", marker=marker, ms=2.6, mfc=color, mec="white", mew=0.3)
         axes.plot([x - 0.38, x + 0.38], [np.mean(values)] * 2, color="black", lw=1.2)
@@ -160,7 +161,7 @@ def _correlations(axes: Axes, e: Evidence) -> None:
         axes.plot([-0.5, n_unknowing - 0.5], [SURVIVES] * 2, color="0.45", lw=0.6, ls=(0, (4, 3)))
     axes.axhline(0, color="0.7", lw=0.5, zorder=0)
     axes.set_xlim(-0.5, len(groups) - 0.5)
-    axes.set_xticks(range(len(groups)), groups, fontsize=6)
+    axes.set_xticks(range(len(groups)), groups, fontsize=6 if len(groups) < 5 else 5)
     axes.tick_params(axis="x", length=0)
     axes.set_ylim(top=1.02)
     axes.set_ylabel("Rank correlation with the map")

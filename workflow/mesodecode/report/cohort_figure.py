@@ -74,7 +74,7 @@ def cohort_figure(cohort: pd.DataFrame, example: Activity) -> Figure:
         for index, mouse in enumerate(mice):  # not seaborn's stripplot: see `plots.strip`
             mine = cohort[cohort["mouse"] == mouse]
             values = mine["n_run"] / mine["n_frames"]
-            jitter = 0.1 * (np.arange(len(mine)) % 5 - 2)
+            jitter = 0.1 * (np.arange(len(mine)) % 5 - (min(len(mine), 5) - 1) / 2)
             share.plot(index + jitter, values, **markers(index), zorder=3)
             pooled = mine["n_run"].sum() / mine["n_frames"].sum()
             share.plot([index - 0.38, index + 0.38], [pooled] * 2, color="black", lw=1.3)

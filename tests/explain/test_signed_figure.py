@@ -1,0 +1,43 @@
+"""The figure of a signed map, of named states: a row a state, all in the colours of one scale."""
+
+from __future__ import annotations
+
+from dataclasses import fields
+
+import numpy as np
+import pytest
+
+from drawn import as_drawn
+from make_tables import map_of
+from mesodecode.explain import signed_figure
+from mesodecode.explain.cortex import Cortex, outline
+from mesodecode.explain.shap_files import ShapMap, TargetMap
+from texts import as_read
+
+
+def of_states() -> TargetMap:
+    """A map of three frames and two ROIs, of two states: for one is against the other."""
+    signed = np.array([[[1.0, -2], [3, 0], [0, 2]], [[-1, 2], [-3, 0], [0, -4]]])
+    one = map_of(np.abs(signed).mean(axis=0), names=("VISp", "MOs"), output="log probability")
+    about = {field.name: getattr(one, field.name) for field in fields(ShapMap)}
+    about = {
+        key: value for key, value in about.items() if key not in ("in_run", "in_rest", "n_run")
+    }
+    about |= {"each_abs": np.abs(signed), "signed": signed, "one_side": signed, "base": np.zeros(2)}
+    about |= {"other_side": signed, "n_one_side": np.array([300, 700])}
+    about |= {"target_name": "states", "target_unit": "", "target_states": ("walk", "groom")}
+    return TargetMap(**about)
+
+
+@pytest.mark.parametrize("placed", [True, False])
+def test_a_state_has_a_row_and_all_rows_one_scale(placed):
+    areas = np.zeros((2, 8, 8), bool)
+    areas[0, 2:5, 1:3] = areas[1, 1:4, 5:7] = True
+    place = Cortex(np.arange(64.0).reshape(8, 8), (8, 8), [outline(area) for area in areas])
+    figure = signed_figure.draw([of_states()] * 2, place if placed else None)
+    as_drawn(figure, f"signed_states{'_alone' * (not placed)}")
+    assert [row.get_suptitle() for row in figure.subfigs] == ["walk", "groom"]
+    heats = [axes.images[0] for axes in figure.axes if axes.images and axes.get_ylabel()]
+    assert [heat.get_clim() for heat in heats] == [(-4, 4)] * 2
+    np.testing.assert_array_equal([heat.get_array() for heat in heats], of_states().signed)
+    as_read(signed_figure.caption([of_states()] * 2, "s1" if placed else None))
