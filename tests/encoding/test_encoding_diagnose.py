@@ -353,6 +353,17 @@ def test_a_slow_optimiser_is_no_fault(monkeypatch, reached, verdict, fault, word
     assert not reached
 
 
+@pytest.mark.parametrize("kind", [torch.optim.Adam, torch.optim.SGD])
+def test_a_network_is_tried_by_the_optimiser_that_is_set(kind):
+    settings = {"optimizer": kind.__name__.lower(), "learning_rate": 0.03, "momentum": 0.7}
+    weights = [torch.nn.Parameter(torch.zeros(2))]
+    for rate, expected in ((None, 0.03), (0.2, 0.2), (0.0, 0.0)):
+        made = diagnose_training._own(settings, rate)(weights)
+        (group,) = made.param_groups
+        assert type(made) is kind and group["lr"] == expected
+        assert group.get("momentum", 0.7) == 0.7 and group["params"] == weights
+
+
 def test_learning_by_heart_is_told_from_not_learning():
     def verdict(train, valid):
         loss = 0.8 * (1 - np.array(valid))  # .8: the variance of validation responses

@@ -154,6 +154,31 @@ def test_a_backbone_that_cannot_be_cut_there_is_named():
         networks.cut_backbone(TINY, 99)
 
 
+class Undecided(torch.nn.Module):
+    """Layers that hang on what is shown, or make no maps of it."""
+
+    def __init__(self, plain: bool):
+        super().__init__()
+        self.plain, self.layer = plain, torch.nn.Conv2d(3, 4, 1)
+
+    def forward(self, x):
+        return self.forward_features(x)
+
+    def forward_features(self, x):
+        if not self.plain and x.sum() > 0:
+            return x
+        return self.layer(x.repeat(1, 3 // x.shape[1], 1, 1)).mean((2, 3))
+
+
+def test_layers_that_cannot_be_followed_and_those_without_maps_are_named(monkeypatch):
+    monkeypatch.setattr(networks, "create_backbone", lambda name, *_, head: Undecided(name == "a"))
+    with pytest.raises(UserError, match=r"^backbone 'b': cannot be cut, .* graph \(.*; choose an"):
+        networks.cut_backbone("b", None)
+    words = r"^backbone 'a': makes no maps of images; shape \(4,\)$"
+    with pytest.raises(UserError, match=words):
+        networks.make_network(network(backbone="a", convolutions=None, pool=None), (8, 8), 2, 0)
+
+
 def test_a_cut_vgg_is_made_without_its_head_and_has_the_weights_of_its_file(tmp_path):
     whole = networks.cut_backbone("vgg11", None)
     assert sum(p.numel() for p in whole.parameters()) == 9_220_480  # of 132,863,336 with its head

@@ -90,6 +90,31 @@ def test_neurons_of_several_sessions_count_by_what_folds_are(by, n):
     assert (", with all their repeats" in page) == (by == "images")
 
 
+@pytest.mark.parametrize("train_on", ["averages", "presentations"])
+def test_the_best_of_a_sweep_are_listed_from_the_best_on(train_on):
+    """Of twelve trainings one diverged: the ten best of eleven; of eleven all ten that did not."""
+    config, summary, neurons = tables()
+    model = next(name for name, one in config["models"].items() if "train_on" in one)
+    config["sweep"] = {"model": model}
+    config["models"][model]["train_on"] = train_on
+    sweep = pd.DataFrame(np.zeros((12, len(columns.SWEEP))), columns=columns.SWEEP)
+    sweep = sweep.assign(initialisation="xavier", learning_rate=[0.25, *[0.5] * 11])
+    sweep["valid_r2"] = [0.03, 0.12, np.nan, *np.arange(0.04, 0.12, 0.01), 0.02]
+    sweep["diverged"] = sweep["valid_r2"].isna()
+    for table, how in ((sweep, "The ten of highest"), (sweep[:-1], "By")):
+        given = {"diagnoses": {}, "truth": [], "runtimes": [], "figures": [], "sweep": table}
+        page = report.render(config, summary=summary, neurons=neurons, **given)
+        part = page[page.index('<section id="sweep">') :].partition("</section>")[0]
+        n = len(table)
+        assert f"{n} trainings of {model} on the first fold, 1 of them diverged. {how} val" in part
+        assert ("of averages of repeats" in part) == (train_on == "averages")
+        rows = [re.findall("<td[^>]*>([^<]*)</td>", row) for row in part.split("<tr>")[2:]]
+        assert [row[6] for row in rows] == [
+            f"{r2:.2f}" for r2 in (0.12, *np.arange(0.11, 0.025, -0.01))
+        ]
+        assert rows[-1][:4] == ["0.25", "0", "0", "xavier"]
+
+
 def test_works_that_the_methods_cite_are_written_for_a_manuscript(tmp_path):
     config, *scored = tables()
     (tmp_path / "c.json").write_text(json.dumps(config))

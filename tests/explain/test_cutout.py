@@ -171,6 +171,8 @@ def test_masks_that_cannot_be_are_refused_by_name():
         cutout_masks.make_masks("triangles", 8, 8)
     with pytest.raises(UserError, match="'edges': has no 'stride', only size"):
         cutout_masks.make_masks("edges", 8, 8, stride=2)
+    with pytest.raises(UserError, match=r"^masks of \(8, 8\) and \(8, 9\) px$"):
+        cutout_masks.edges(8, 8) + cutout_masks.edges(8, 9)
 
 
 @pytest.mark.parametrize("kind", cutout_masks.MAKERS)

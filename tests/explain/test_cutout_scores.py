@@ -372,7 +372,7 @@ def test_mirror_images_of_the_grid():
 # Figures -----------------------------------------------------------------------------------------
 
 
-def figure_of(masks, n=4):
+def figure_of(masks, n=4, rois=None):
     """The figure of masks, of which mask i has the scores i / 100 ± 0.01."""
     spread = np.resize([-0.01, 0.01], n) * np.sqrt((n - 1) / n)
     values = np.arange(len(masks))[:, None] / 100 + spread
@@ -380,7 +380,7 @@ def figure_of(masks, n=4):
     table = pd.DataFrame(
         {"mask": masks.names, "mean": scores.mean(axis=1), "sd": scores.std(axis=1)}
     )
-    return cutout_figure.draw(table, scores, masks, np.arange(SIDE**2).reshape(SIDE, SIDE))
+    return cutout_figure.draw(table, scores, masks, np.arange(SIDE**2).reshape(SIDE, SIDE), rois)
 
 
 @pytest.mark.parametrize(("kind", "columns"), [("squares", 7), ("circles", 7), ("pairs", 4)])
@@ -406,13 +406,42 @@ def test_other_masks_are_drawn_as_points(tmp_path):
     assert sum(len(line.get_xdata()) for line in axes.lines if line.get_marker() == "o") == 3 * 4
     np.save(tmp_path / "areas.npy", np.eye(SIDE, dtype=np.uint8)[::-1] * np.arange(1, SIDE + 1))
     areas = cutout_masks.from_file(tmp_path / "areas.npy", SIDE, SIDE)
-    picture, axes, _ = as_drawn(figure_of(areas), "cutout_areas").axes
+    rois = np.array([(1.0, 2.0), (6.0, 4.0)])
+    picture, axes, _ = as_drawn(figure_of(areas, rois=rois), "cutout_areas").axes
+    assert {one.get_text(): one.get_position() for one in picture.texts} == {
+        "1": (1, 2),
+        "2": (6, 4),
+    }
     assert len(axes.get_xticks()) == SIDE  # an area beside all but it
     names = [text.get_text() for text in axes.get_legend().get_texts()]
     assert names == ["the area", "all but the area"]
     alpha = picture.images[1].get_array()[..., 3]
     assert (alpha > 0).sum() == SIDE - 1  # area 1 has score 0
     assert alpha[0, -1] == pytest.approx(0.85)
+
+
+@pytest.mark.parametrize("fill", ["zero", "blur", "mean", "road"])
+@pytest.mark.parametrize(
+    ("kind", "words"),
+    [
+        ("squares", "sample SD for each of 49 squares of 8 px, over allocations (n = 20)"),
+        ("pairs", "sample SD for each of 28 pairs of mirror squares of 8 px, over allocations"),
+        ("edges", "B: by mask, allocations as points and mean ± sample SD, over allocations"),
+    ],
+)
+def test_the_caption_says_what_was_hidden_by_what_and_what_was_counted(fill, kind, words):
+    counts = {
+        "mask": "x",
+        "n": 20,
+        "n_frames": 1200,
+        "n_decodable": 36000,
+        "n_sessions": 3,
+        "r2_intact": 0.5,
+    }
+    masks, settings = cutout_masks.make_masks(kind, SIDE, SIDE), {"fill": fill, "masks": kind}
+    text = cutout_figure.caption(pd.DataFrame([counts]), "cnn", masks, settings, "s1")
+    assert words in as_read(text) and "R²(intact) - R²(masked)" in text
+    assert "Used: 1,200 of 36,000 decodable frames of 3 sessions." in text
 
 
 def test_rois_are_drawn_where_they_are(tmp_path):

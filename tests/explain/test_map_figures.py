@@ -1,6 +1,5 @@
 """The figure of a SHAP map: which ROI's values stand where."""
 
-
 import numpy as np
 import pandas as pd
 import pytest

@@ -124,6 +124,26 @@ def test_the_figure_has_an_interval_for_each_area_and_a_sign_for_each_mouse():
     assert [label.get_text() for label in axes.get_xticklabels()][:2] == ["r1 c1", "r1 c2"]
 
 
+@pytest.mark.parametrize("against", [map_mice.ZERO, map_mice.PERMUTED, ""])
+def test_the_caption_says_what_is_tested_and_what_a_star_is(against):
+    kind = "mask" if against == map_mice.ZERO else "ROI"
+    about = {"against": against, "n": 20, "n_mice": 6, "p_smallest": 0.03125 if against else np.nan}
+    text = map_mice_figure.caption(pd.DataFrame([about]), "cnn", kind, "Words.", "macro AUC")
+    assert "over 6 test mice (each the mean of its allocations, n = 20 in all" in as_read(text)
+    assert ("mask's loss of macro AUC, the mean" in text) == (kind == "mask")
+    assert ("less that of the decoder of permuted labels" in text) == (
+        kind == "ROI" and against != ""
+    )
+    stars = {map_mice.ZERO: "*: other than 0, p < 0.05 over all masks together. Words."}
+    stars |= {
+        map_mice.PERMUTED: "*: p < 0.05 over all ROIs together. Words.",
+        "": "itself). Words.",
+    }
+    assert stars[against] in text and ("*" in text) == (against != "")
+    few = pd.DataFrame([about | {"p_smallest": 0.05}])
+    assert "*" not in map_mice_figure.caption(few, "cnn", kind, "Words.")
+
+
 def test_the_verb_writes_table_and_figure(tmp_path):
     scores = planted(5, each=2, n_units=3)
     rows = scores.rename_axis(columns="mask").stack().rename("score").reset_index()

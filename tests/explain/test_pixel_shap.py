@@ -184,6 +184,10 @@ def test_a_trace_is_explained_in_its_unit_and_each_state_against_the_others(tmp_
         total = (counts * np.nan_to_num(sides)).sum(axis=0)
         np.testing.assert_allclose(2 * found.base + total, expected, atol=1e-4)
         figure = pixel_figure.draw([found], pixels)
+        text = as_read(pixel_figure.caption([found], pixels))
+        assert ("A row a state: B: where a pixel is" in text) == (
+            k == 3
+        ) and "x, by Deep SH" in text
         assert [part.get_suptitle() for part in figure.subfigs[1].subfigs] == list(
             target.states or ("",)
         )
@@ -301,6 +305,10 @@ def test_the_bar_of_sizes_begins_at_0(tmp_path):
     size, sign = map(counted, (pixels.pixel_abs, pixels.pixel_signed))
     by_hand = replace(pixels, pixel_abs=size, pixel_signed=sign - 40, image=size[0])
     as_drawn(pixel_figure.draw([found], by_hand), "pixels")
+    other = replace(found, test_mouse="e", allocation="x", background_from="train")
+    text = as_read(pixel_figure.caption([other, found], pixels))
+    assert "up to 4 windows of each test mouse and allocations (n = 2)" in text and "%" not in text
+    assert f"against {other.n_background} windows of the training mice" in text
     assert "windows of mouse d (50% of them run)" in as_read(pixel_figure.caption([found], pixels))
 
 

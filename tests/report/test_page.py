@@ -17,6 +17,7 @@ from make_tables import draw, published_auc, text_of, write_report
 from mesodecode.base.tables import read_table, write_table
 from mesodecode.report import formats, front
 from mesodecode.shift import columns as shift
+from texts import as_read
 
 browser_only = pytest.mark.skipif(BROWSER is None, reason="no Chromium on the PATH")
 
@@ -126,6 +127,24 @@ def test_of_many_worries_of_a_kind_some_are_said_and_the_others_counted():
         ("2 sessions with warnings of quality.", "recordings"),
     ]
     assert page["unasked"] == [front.QUESTIONS[name] for name in ("chance", "shift")]
+
+
+@pytest.mark.parametrize("part", ["auc", "scores"])
+def test_what_the_best_decoder_has_of_its_test_mouse_is_worried_about(part):
+    table = pd.DataFrame(SCORED, columns=["decoder", "test_mouse", "auc"])
+    config = {"target": "run", "decoders": {"a": {}, "b": {}}}
+    for of_best, n in (("transductive", 1), ("strict", 0)):
+        protocol = table["decoder"].map({"a": of_best, "b": "transductive"})
+        tables = {"auc": table.assign(protocol=protocol)}
+        worries = front.page(config, {part: {}}, tables)["worries"]
+        assert [section for _, section in worries] == [part] * n
+    (words,) = (
+        as_read(words)
+        for words, _ in front.page(config, {}, {"auc": table.assign(protocol="transductive")})[
+            "worries"
+        ]
+    )
+    assert words.startswith("a has the whole unlabelled recording of its test mouse")
 
 
 def test_first_page_does_not_say_yes_to_chance_and_to_one_mouse(study):

@@ -748,6 +748,15 @@ def test_the_figure_counts_the_sessions_of_each_verdict():
     assert np.ravel(cells.get_array()).tolist() == [1, 2]  # the median
 
 
+def test_a_decoder_with_too_few_mice_has_its_panel_and_says_so():
+    rows = {"predicted_auc": [np.nan, 0.8], "auc": [0.9, np.nan], "test_mouse": ["a", "b"]}
+    axes = Figure().add_subplot()
+    shift_figure.predicted(axes, pd.DataFrame(rows), ["a", "b"], 0.62)
+    (text,) = axes.texts
+    assert text.get_text() == "too few mice" and text.get_transform() == axes.transAxes
+    assert axes.get_xlim() == axes.get_ylim() == (0.55, 1.01) and len(axes.lines) == 1
+
+
 def test_the_caption_counts_the_rows_that_were_predicted_and_have_an_auc():
     table = pd.DataFrame(
         {
