@@ -439,9 +439,16 @@ def test_disk_of_a_study_by_hand(tmp_path, monkeypatch):
     outputs = [
         *(f"recordings/{session}.h5" for session in study.mouse_of),
         "recorded/b1.h5",  # before it is brought to another frame rate
+        "simulated/b1.tif",
+        "simulated/b1_truth.h5",  # small
+        "simulated/b1_behavior.mat",
+        "variants/no_motion/recordings/c1.h5",
+        "variants/no_motion/measures/c1.h5",
         f"features/cnn/{name}.h5",  # links
         "features/cnn/train-b+c+d/a.h5",
         f"predictions/cnn/{name}.h5",
+        f"validation/cnn/{name}.h5",
+        "ceilings/cnn/own.test-d1.h5",
         f"models/cnn/{name}.pt",
         f"models/cnn/{name}.history.tsv",
         f"models/gru/{name}.pt",
@@ -454,8 +461,12 @@ def test_disk_of_a_study_by_hand(tmp_path, monkeypatch):
     expected = {
         "recordings": 75 * 256,  # frames of all sessions
         "recorded": 12 * 256,
+        "simulated": 12 * 256,
+        "variants": 13 * 256,
         "features": 2 * 21 * 1280 * 2,  # of two validation mice, which choose an epoch each
         "predictions": 21 * 13,  # those of mouse a
+        "validation": 15 * 13,
+        "ceilings": 14 * 13,
         "models": 20_000_000 + 200_000,
         "trained": 3 * 20_000_000,  # every epoch
         "passed": 21 * (9 + 3 * 4),

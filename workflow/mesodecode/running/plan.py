@@ -26,7 +26,7 @@ from mesodecode.study.study import Study
 
 # folders of results/
 LARGE = ("simulated", "recordings", "trained", "passed", "features", "models", "predictions")
-LARGE += ("ceilings", "variants", "recorded")
+LARGE += ("validation", "ceilings", "variants", "recorded")
 N_FEATURES, FEATURE_BYTES = 1280, 2  # of an EfficientNet-B0 or Lite0; float16, causal float32
 PREDICTION_BYTES = 13  # frame, label and probability of a frame, before compression
 PASSED_BYTES = 9, 4  # frame and label of a frame, and its logit of an epoch, before compression
@@ -129,13 +129,8 @@ def dry_run(config: str | Path, profile: str | None = None) -> DryRun:
     # cores: a dry-run would cut all threads to one. Executors of a cluster know no such limit.
     cores = str(9999 if profile else os.cpu_count() or 1)
     argv = ["-n", "--snakefile", str(WORKFLOW.parent / "Snakefile"), "--cores", cores]
-    argv += [
-        "--configfile",
-        str(config),
-        "--quiet",
-        "all",
-        *(["--profile", profile] * bool(profile)),
-    ]
+    argv += ["--configfile", str(config), "--quiet", "all"]
+    argv += ["--profile", profile] * bool(profile)
     logger, listener, said = logging.getLogger("snakemake"), Listener(), io.StringIO()
     logger.addHandler(listener)
     try:
