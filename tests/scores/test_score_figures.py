@@ -200,6 +200,57 @@ def test_variants_have_the_points_of_their_mice_by_their_means():
     assert axes.lines[0].get_ydata()[0] == 0.5 and axes.get_ylim()[0] == pytest.approx(0.23)
 
 
+@pytest.mark.parametrize(("n", "slant"), [(6, 0), (7, 25)])
+def test_names_of_many_variants_are_slanted(n, slant):
+    rows = [("cnn", f"v{i}", "m1", 0.5 + i / 100) for i in range(n)]
+    table = pd.DataFrame(rows, columns=["family", "variant", "test_mouse", "auc"])
+    (axes,) = multiverse_figure.draw(table).axes
+    assert {label.get_rotation() for label in axes.get_xticklabels()} == {slant}
+
+
+def tested():
+    """AUCs of three decoders, the last of two allocations, and tests of their pairs."""
+    names = ["first_of_a_long_name", "second_of_a_long_name", "third_of_a_long_name"]
+    rows = [
+        (name, f"{mouse}{i}", f"mouse_{mouse}", 0.7 + 0.05 * i + 0.02 * mouse)
+        for i, name in enumerate(names)
+        for mouse in range(3 - (i == 2))
+    ]
+    auc = pd.DataFrame(rows, columns=["decoder", "allocation", "test_mouse", "auc"])
+    a, b, c = names
+    pairs = [(a, c, 0.0005), (c, b, 0.03), (a, b, 0.04), (b, a, 0.2), (a, "other", 1.0)]
+    return auc, pd.DataFrame(pairs, columns=["a", "b", "p_holm"]).assign(test="ranksum")
+
+
+def test_short_brackets_lie_below_long_ones_with_the_larger_p_of_two_families():
+    auc, tests = tested()
+    figure = as_drawn(auc_figure.auc_by_decoder(auc, tests), "auc_tested")
+    (axes,) = figure.axes
+    stars = [(*text.get_position(), text.get_text()) for text in axes.texts[:3]]
+    # the axis begins at .45, below chance, so that brackets are .55 x .085 apart
+    heights = 1 + 0.55 * 0.085 * np.arange(1, 4)
+    assert [words for _, _, words in stars] == ["*", "n.s.", "***"]
+    np.testing.assert_allclose([one[:2] for one in stars], np.c_[[1.5, 0.5, 1], heights])
+    assert [text.get_text() for text in axes.get_xticklabels()][2] == "third_of_a_long_name (n = 2)"
+    assert "Holm-corrected.\n*** p < .001" in figure._supxlabel.get_text()
+
+
+def test_a_setting_in_frames_has_seconds_above_and_says_how_many_pairs_differ():
+    auc, tests = tested()
+    figure = auc_figure.auc_by_setting(auc, [20, 5, 10], "half_window", tests, frame_rate=20)
+    (axes,) = as_drawn(figure, "auc_by_setting_tested").axes
+    (seconds,) = axes.child_axes
+    figure.canvas.draw()
+    assert seconds.get_xlabel() == "seconds"
+    np.testing.assert_allclose(seconds.get_xlim(), np.array(axes.get_xlim()) / 20)
+    assert list(axes.get_xticks()) == [5, 10, 20]
+    assert axes.get_xlabel() == "Half-window (frames on each side); n = 2 to 3 allocations each"
+    assert figure._supxlabel.get_text().endswith("2 of 3 pairs p < .05.")
+    line = next(line for line in axes.lines if len(line.get_xdata()) == 1)
+    assert line.get_xdata()[0] == 20  # an allocation is its own line
+    assert not auc_figure.auc_by_setting(auc, [20, 5, 10], "half_window").axes[0].child_axes
+
+
 def test_decoders_are_chosen_in_the_order_that_is_asked_for_and_unknown_ones_named():
     table = pd.DataFrame({"decoder": ["a", "b", "a", "c"], "auc": [0.1, 0.2, 0.3, 0.4]})
     assert auc_figure.select(table, ["b", "a"])["auc"].tolist() == [0.2, 0.1, 0.3]
