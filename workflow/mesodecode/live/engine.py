@@ -285,8 +285,3 @@ class Engine:
         """Let the last frame normalise those after it."""
         for member in self.members:
             member.learn(values)
-
-    @property
-    def skip(self) -> int:
-        """Frames at the start that are not decoded."""
-        return max(member.skip for member in self.members)

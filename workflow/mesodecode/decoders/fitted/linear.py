@@ -23,7 +23,6 @@ from mesodecode.decoders.predictions import SessionPredictions
 from mesodecode.recordings.baseline import normalising, prepared
 from mesodecode.recordings.recording import Recording, frames_of, mice_of, told_frames
 from mesodecode.recordings.resizing import resize
-from mesodecode.study.allocation import Allocation
 from mesodecode.study.targets import RUN, Target
 
 if TYPE_CHECKING:
@@ -134,10 +133,6 @@ class LinearWeights:
         """Return its predictions of recordings, all decodable frames."""
         how = {"pixels": self.pixels} | self.normalising
         return predict_linear(self.pipeline(), recordings, **how)
-
-    def allocate(self, test_mice: Sequence[str]) -> Allocation:
-        """Return its allocation with `test_mice`. Raises UserError if it has seen one of them."""
-        return Allocation(self.train_mice, self.valid_mice, tuple(test_mice))
 
     def pipeline(self) -> Pipeline:
         """Return the fitted model of scikit-learn again."""
