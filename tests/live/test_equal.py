@@ -174,7 +174,7 @@ def test_signals_normalised_in_every_way(tmp_path, normalise, base):
 @pytest.mark.parametrize("base", [None, 20])
 @pytest.mark.parametrize(
     ("kind", "how"),
-    [("finetuned", {}), *(("gru", {"normalise": n}) for n in ("minmax", "zscore", "dff"))],
+    [("finetuned", {}), *(("gru", {"normalise": n}) for n in ("minmax", "zscore", "dff", "none"))],
 )
 def test_a_reference_recording_normalises(tmp_path, kind, how, base):
     files = make_weights(tmp_path, kind, base=base, normalise_from="reference", **how)

@@ -93,6 +93,15 @@ def test_a_full_disk_leaves_whole_lines(tmp_path, monkeypatch):
     monkeypatch.undo()
     assert (tmp_path / "o.tsv").read_text() == HEAD + 2 * LINE
 
+    def fails(fd, data):
+        raise OSError(5, "Input/output error")
+
+    monkeypatch.setattr(os, "write", fails)
+    with pytest.raises(OSError, match="Input/output error"):
+        out.write(ROW)
+    monkeypatch.undo()
+    assert (tmp_path / "o.tsv").read_text() == HEAD + 2 * LINE
+
 
 def test_a_reader_of_a_pipe_that_has_gone_is_said():
     reader, writer = os.pipe()
@@ -289,6 +298,20 @@ def test_states_are_sent_by_osc(tmp_path):
     assert got[1].params[2:4] == [-1.0, "unsure"]
     assert got[2].params[1] == 1764340000.25  # seconds since 1970: as 32 bits, off by half a minute
     Osc(str(free_port(socket.SOCK_DGRAM))).write(ROW)  # nobody listens
+
+
+def test_osc_that_is_not_sent_is_said_once(capsys):
+    pytest.importorskip("pythonosc")
+    out = Osc("9")
+
+    def away(content):
+        raise OSError(101, "Network is unreachable")
+
+    out._client.send = away
+    out.write(ROW)
+    out.write(ROW)
+    said = capsys.readouterr().err.splitlines()
+    assert len(said) == 1 and "--osc: not sent ([Errno 101] Network is unreachable)" in said[0]
 
 
 @pytest.mark.parametrize("text", ["", "x", "host:", "0", "70000"])

@@ -8,9 +8,12 @@ from types import SimpleNamespace
 import h5py
 import numpy as np
 import pytest
+import torch
 
 from make_live import RATE, SIDE, live, make_weights, movie, offline, table, write
+from mesodecode.base.files import UserError
 from mesodecode.live import setting_up
+from mesodecode.live.engine import Member, open_members
 from mesodecode.live.outputs import COLUMNS
 from mesodecode.live.watch import Watch
 from mesodecode.recordings.recording import read_recording
@@ -54,6 +57,67 @@ def test_signals_of_another_number_of_rois_are_refused(tmp_path, capsys):
     write(path, rois=np.ones((80, 4), np.float32))
     assert live("--weights", *files, "--source", path, "--out", tmp_path / "o.tsv") == 1
     assert "the decoder cannot read 4 values of a frame" in capsys.readouterr().err
+
+
+def test_what_comes_is_what_the_decoder_reads(tmp_path):
+    """Frames of another size are signals' and the reverse; a list of ROIs, and a reference."""
+    cnn, gru = make_weights(tmp_path, "cnn"), make_weights(tmp_path, "gru", roi_names=["a", "b"])
+    with pytest.raises(UserError, match="--weights: decoders of images and of ROI signals"):
+        open_members([*cnn, *gru])
+    (images,), (signals,) = open_members(cnn), open_members(gru)
+
+    def pushed(loaded, values, reference=None):
+        Member(loaded, RATE, reference).push(np.zeros(values, np.float32), False)
+
+    with pytest.raises(UserError, match="--source: ROI signals come, but the decoder reads im"):
+        pushed(images, 3)
+    reference = read_recording(write(tmp_path / "t0.h5"))
+    said = r"t0\.h5: frames of \(32, 32\) px, but those that come are of \(16, 16\) once corrected"
+    with pytest.raises(UserError, match=said):
+        pushed(images, (16, 16), reference)
+    with pytest.raises(UserError, match="--roi-masks: frames come, but the decoder reads ROI"):
+        pushed(signals, (32, 32))
+    with pytest.raises(UserError, match="--weights: trained on 2 ROIs, but 3 come"):
+        pushed(signals, 3)
+    (third,) = open_members(make_weights(tmp_path, "gru", rois=[1, 3]))
+    with pytest.raises(UserError, match="rois: the decoder reads ROI 3, but 2 come"):
+        pushed(third, 2)
+
+
+def test_a_rate_that_nobody_tells_is_asked_for_and_files_of_a_session_may_differ(tmp_path):
+    with pytest.raises(UserError, match="--frame-rate: give it"):
+        setting_up._frame_rate(None, [], [])
+    assert setting_up._frame_rate(9.0, [], []) == 9
+    defaults = schema.defaults("corrections")
+    given = defaults | {"brain_mask": "today.npy"}
+    known = SimpleNamespace(path=tmp_path / "k.h5", shape=(9, 32, 32), recorded_size=None)
+    h5py.File(known.path, "w").close()
+    assert setting_up._as_known(given, None, known) == (given, None)
+    assert setting_up._as_known(given, 32, known) == (given, 32)
+
+
+def test_a_network_of_images_is_compiled_for_the_size_that_is_known(tmp_path, monkeypatch, capsys):
+    made = []
+    monkeypatch.setattr(setting_up, "compile_for_one", lambda cnn, size: made.append(size))
+    cnn, cpu = open_members(make_weights(tmp_path, "cnn")), torch.device("cpu")
+    known = SimpleNamespace(shape=(9, 24, 32))
+
+    def compiled(found, alike=None, size=None, device=cpu, wanted=True):
+        made.clear()
+        setting_up._compile(found, {"compile": wanted}, device, alike, size)
+        return made
+
+    assert compiled(cnn) == []
+    assert "not compiled, slower: no --known or --image-size" in capsys.readouterr().err
+    assert compiled(cnn, known) == [(24, 32)] and compiled(cnn, known, 16) == [(16, 16)]
+    assert compiled(cnn, size=16) == [(16, 16)]
+    told = open_members(make_weights(tmp_path, "cnn", frame_size=[40, 48]))
+    assert compiled(told) == [(40, 48)] and compiled(told, known) == [(24, 32)]
+    assert compiled(cnn, known, wanted=False) == []
+    assert compiled(cnn, known, device=torch.device("cuda")) == []
+    assert compiled(open_members(make_weights(tmp_path, "linear")), known) == []
+    assert compiled(open_members(make_weights(tmp_path, "gru")), known) == []
+    assert capsys.readouterr().err == ""
 
 
 @pytest.mark.parametrize(

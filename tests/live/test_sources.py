@@ -96,6 +96,13 @@ def test_a_page_whose_pixels_are_still_being_written_is_not_read(tmp_path):
     for size, n in ((first[1] + 5, 1), (last[1] + 95, 1), (len(held), 1), (len(held), 0)):
         path.write_bytes(held[:size])
         assert len(list(tail.frames())) == n
+    ends = [first[0], first[1] + 96, last[1] + 96]  # the first page lies before the second
+    for size in range(0, len(held), 7):  # wherever its header and its tags are cut off
+        path.write_bytes(held[:size])
+        tail = growing.TiffTail(path)
+        n = len(list(tail.frames()))
+        assert n == sum(size >= end for end in ends), size
+        assert tail.rest() in ("", f"page {n} is not whole")
 
 
 @pytest.mark.parametrize(("n_pages", "back"), [(6, 0), (3, 2)])
@@ -333,9 +340,10 @@ def test_standard_input_cut_off_within_a_frame(monkeypatch):
     os.close(ours)
 
 
-def test_frames_without_a_header_need_their_size():
+@pytest.mark.parametrize("told", [{"dtype": "uint16"}, {"shape": (6, 8)}])
+def test_frames_without_a_header_need_their_size_and_type(told):
     with pytest.raises(UserError, match=r"give --shape HEIGHT WIDTH and --dtype"):
-        open_source("-", dtype="uint16")
+        open_source("-", **told)
 
 
 # --- ZeroMQ ---------------------------------------------------------------------------------------
@@ -526,6 +534,25 @@ def test_what_a_source_raises_is_raised():
 
     with Feed(Opened("x", broken()), 1) as feed, pytest.raises(UserError, match="damaged"):
         list(feed)
+
+
+def test_sources_that_cannot_be_are_named(tmp_path, monkeypatch):
+    (tmp_path / "m.txt").write_text("1 2 3")
+    with pytest.raises(UserError, match=r"m\.txt: neither a recording with ROI signals nor a mov"):
+        open_source(f"{tmp_path}/m.txt", signals=True)
+    np.save(tmp_path / "m.npy", FRAMES)
+    with pytest.raises(UserError, match=r"m\.npy: --rate own needs --frame-rate"):
+        open_source(f"{tmp_path}/m.npy", rate="own", channels=2)
+    path = write(tmp_path / "t1.h5")
+    with h5py.File(path, "a") as file:
+        del file["rois"]
+    with pytest.raises(UserError, match=r"t1\.h5: no ROI signals in it; give recordings\.rois"):
+        taken(open_source(str(path), signals=True))
+    with pytest.raises(UserError, match=r"--source tcp://\*x: .*; needs tcp://HOST:PORT"):
+        taken(open_source("tcp://*x"))
+    monkeypatch.setattr(sys, "stdin", None)
+    with pytest.raises(UserError, match="--source -: standard input is closed"):
+        open_source("-", shape=(6, 8), dtype="uint16")
 
 
 def test_a_file_that_is_no_movie_is_refused(tmp_path, capsys):

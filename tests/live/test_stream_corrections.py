@@ -228,6 +228,17 @@ def test_corrections_that_do_not_go_together_are_refused_before_the_first_frame(
         Corrections(DEFAULTS | {"dark_offset": 3.0} | files, RATE, "camera")
 
 
+def test_what_is_no_frame_of_numbers_is_refused():
+    made = Corrections(DEFAULTS, RATE, "m.npy")
+    with pytest.raises(UserError, match=r"m\.npy: pixels of type complex64; needs numbers"):
+        made.push(Frame(0, np.zeros((8, 8), np.complex64)))
+    for settings in (DEFAULTS | {"dff": "mean"} | CAUSAL, DEFAULTS | {"channels": 2}):
+        with pytest.raises(UserError, match="camera: ROI signals, not frames; leave corrections"):
+            Corrections(settings, RATE, "camera").push(Frame(0, np.zeros(8)))
+    (one,) = Corrections(DEFAULTS, RATE, "camera").push(Frame(0, np.arange(8)))
+    assert one.values.tolist() == [*range(8)] and one.image is None
+
+
 def test_frames_in_colour_are_refused():
     made = Corrections(DEFAULTS, RATE, "m.tif")
     with pytest.raises(UserError, match=r"m\.tif: frames of \(8, 8, 3\) px"):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import shutil
 from importlib.machinery import ModuleSpec
 from types import SimpleNamespace
@@ -97,6 +98,24 @@ def test_gpus_that_torch_does_not_use_are_told(monkeypatch):
     monkeypatch.setattr(torch.cuda, "init", old)
     state, words = doctor.gpu()
     assert state == WARN and "(The NVIDIA driver on your system is too old);" in words
+    monkeypatch.setattr(torch.cuda, "init", lambda: None)
+    assert "(none is visible; is CUDA_VISIBLE_DEVICES empty?);" in doctor.gpu()[1]
+    monkeypatch.setattr(shutil, "which", lambda name: None)
+    monkeypatch.setattr(doctor.Path, "exists", lambda path: False)
+    assert doctor.gpu()[0] == SKIPPED
+
+
+@pytest.mark.parametrize(
+    ("limit", "state", "said"),
+    [("max", OK, "32.0 GB"), (f"{10**10}", OK, "10.0 GB"), ("7900000000", WARN, "7.9 GB")],
+)
+def test_memory_is_that_of_the_job_and_little_of_it_is_told(here, monkeypatch, limit, state, said):
+    monkeypatch.setattr("psutil.virtual_memory", lambda: SimpleNamespace(total=32e9))
+    (here / "memory.max").write_text(f"{limit}\n")
+    monkeypatch.setattr(doctor, "Path", lambda root, name: here / name)
+    found, words = doctor.machine()
+    assert found == state and f"{said} of memory" in words
+    assert ("recordings are streamed" in words) == (state == WARN)
 
 
 def test_gpus_are_named_and_tried(monkeypatch):
@@ -144,6 +163,20 @@ def test_disks(here, monkeypatch):
     assert state == FAIL and words.endswith("`export HDF5_USE_FILE_LOCKING=FALSE`")
     assert list((here / "results").iterdir()) == []
 
+    def refused(*args):
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(h5py, "File", refused)
+    state, words = doctor.disk()
+    assert state == FAIL and words.endswith("you may not write there: run in a folder of your own")
+
+    def breaks(*args):
+        raise OSError(5, "Input/output error")
+
+    monkeypatch.setattr(h5py, "File", breaks)
+    with pytest.raises(OSError, match="Input/output error"):
+        doctor.disk()
+
 
 def test_cluster(monkeypatch):
     monkeypatch.setattr(shutil, "which", lambda name: None)
@@ -157,6 +190,19 @@ def test_cluster(monkeypatch):
         monkeypatch.setattr(module, "ask", lambda command, *words: said[command])
     state, words = doctor.slurm()
     assert state == OK and words.startswith("partitions: main, gpu with GPUs; default: main; ")
+    assert words.endswith("`mesodecode plan --profile slurm` holds a study against them")
+    said["sinfo"] = "a|up|1-00:00:00|gpu:4|16|64000\nb|up|12:00:00|(null)|32|256000\n"
+    assert doctor.slurm()[1].startswith("partitions: b, a with GPUs; default: none; ")
+    version = doctor.metadata.version
+
+    def absent(name):
+        if name == "snakemake-executor-plugin-slurm":
+            raise doctor.metadata.PackageNotFoundError(name)
+        return version(name)
+
+    monkeypatch.setattr(doctor.metadata, "version", absent)
+    words = "Snakemake cannot submit: `pip install snakemake-executor-plugin-slurm`"
+    assert doctor.slurm() == (FAIL, words)
     said["scontrol"] = "Slurmctld(primary) at head is DOWN\n"
     state, words = doctor.slurm()
     assert state == WARN and words.endswith(
@@ -167,6 +213,16 @@ def test_cluster(monkeypatch):
 def test_weights_that_are_damaged_are_told(here, monkeypatch):
     state, words = doctor.weights()
     assert state == OK and words.startswith("lite0 is whole, 0 fetched in results/weights; no way")
+    with monkeypatch.context() as patched:
+        asked = []
+
+        def answers(request, timeout):
+            asked.append((request.full_url, request.get_method(), timeout))
+            return contextlib.nullcontext()
+
+        patched.setattr(doctor.urllib.request, "urlopen", answers)
+        assert doctor.weights()[1].endswith("pretrained: imagenet can be fetched from here")
+        assert asked == [(doctor.HUB, "HEAD", 5)]
     fetched = here / "results/weights/b0.pt"
     fetched.parent.mkdir(parents=True)
     fetched.write_bytes(b"weights")

@@ -113,6 +113,16 @@ def test_an_older_file_of_another_size_is_not_read(made, monkeypatch):
     assert compare("r.json", {"movie": "file.tif"}).changed == ("file.tif",)
 
 
+def test_a_large_file_that_is_read_again_is_said(made, monkeypatch, capsys):
+    recorded("r.json", movie="file.tif")
+    size = Path("file.tif").stat().st_size
+    for large, said in ((size, ""), (size - 1, "file.tif: has other dates; comparing its cont")):
+        monkeypatch.setattr(fingerprints, "LARGE", large)
+        os.utime("file.tif", (1.7e9 + large, 1.7e9))
+        assert compare("r.json", {"movie": "file.tif"}) == Comparison(same=True)
+        assert said in capsys.readouterr().err
+
+
 @pytest.mark.parametrize(
     ("name", "same"), [("folder/3.tif", False), ("folder/notes.txt", True), ("folder/.x.tif", True)]
 )

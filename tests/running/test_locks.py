@@ -105,6 +105,16 @@ def test_on_another_machine_silence_tells(held, monkeypatch, capfd):
     assert "gives a sign of life (up to 1 s)" in capfd.readouterr().err
 
 
+def test_a_machine_without_proc_is_told_by_its_name_and_boot(monkeypatch):
+    def none(*_, **__):
+        raise FileNotFoundError
+
+    monkeypatch.setattr(locks.Path, "read_text", none)
+    monkeypatch.setattr(locks.psutil, "boot_time", lambda: 1764340000.4)
+    monkeypatch.setattr(locks.socket, "gethostname", lambda: "mac")
+    assert locks._machine() == "mac 1764340000"
+
+
 def test_on_another_machine_a_touch_is_life(held, monkeypatch):
     monkeypatch.setattr(locks, "SILENCE", 5)
     path, _ = held

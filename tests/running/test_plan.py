@@ -8,6 +8,7 @@ import shutil
 from collections import Counter, namedtuple
 from pathlib import Path
 from subprocess import CompletedProcess
+from types import SimpleNamespace
 
 import h5py
 import numpy as np
@@ -310,6 +311,13 @@ def test_profiles_of_snakemake_7_are_named(tmp_path, text, words):
     with pytest.raises(UserError, match=words) as caught:
         plan.dry_run("study.yaml", str(tmp_path))
     assert "executor: slurm" in str(caught.value) and "\n" not in str(caught.value)
+
+
+def test_a_profile_that_is_no_yaml_is_left_to_snakemake(tmp_path):
+    (tmp_path / "config.yaml").write_text("a: [")
+    plan._check_profile(str(tmp_path))
+    (tmp_path / "config.yaml").write_text("")
+    plan._check_profile(str(tmp_path))
 
 
 def test_another_unknown_key_of_a_profile_is_named_without_the_usage(tmp_path):
@@ -680,6 +688,27 @@ def test_a_command_of_a_cluster_that_is_not_there_or_does_not_answer_is_named():
         partitions.ask("false")
 
 
+def test_groups_and_accounts_are_those_of_the_user(cluster, monkeypatch):
+    known = [SimpleNamespace(gr_gid=gid, gr_name=f"g{gid}") for gid in (1, 2, 3)]
+    monkeypatch.setattr(partitions.grp, "getgrall", lambda: known)
+    monkeypatch.setattr(partitions.os, "getgroups", lambda: [2, 3, 99])
+    assert partitions._groups() == {"g2", "g3"}
+    cluster()
+    assert partitions._accounts() == {"lab_a", "lab_b"}
+    monkeypatch.setattr(partitions, "ask", no_answer)
+    assert partitions._accounts() == set()
+
+
+def no_answer(*words, **options):
+    raise UserError(f"{words[0]}: no answer in 15 s")
+
+
+def test_a_controller_that_gives_no_answer_is_down(monkeypatch):
+    monkeypatch.setattr(preflight, "ask", no_answer)
+    check = preflight.controller()
+    assert check.state == FAIL and check.words.endswith("answer: scontrol: no answer in 15 s")
+
+
 def test_cluster_without_default_partition(cluster):
     cluster(sinfo=SINFO.replace("*", ""))
     (check,) = [c for c in preflight.slurm(dry([job()])) if c.what == "partition"]
@@ -792,6 +821,14 @@ def test_accounting(cluster, config, status, account, state, words):
     checks = preflight.slurm(dry([job(runtime=5, **wanted)], status_command=status))
     (check,) = [c for c in checks if c.what == "accounting"]
     assert check.state == state and words in check.words
+
+
+def test_a_user_without_an_account_is_told(cluster, tmp_path):
+    cluster(sacctmgr=" ")
+    for wanted in ({}, {"slurm_account": "lab_a"}):
+        checks = preflight.slurm(dry([job(runtime=5, **wanted)]))
+        (check,) = [c for c in checks if c.what == "accounting"]
+        assert check.state == WARN and "lists no account of" in check.words
 
 
 def test_command_that_fails_is_a_warning_with_its_last_words(cluster, tmp_path):

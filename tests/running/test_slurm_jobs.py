@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -61,6 +62,15 @@ def test_a_job_that_does_not_end_is_named(commands, monkeypatch):
 def test_a_controller_that_is_away_stops_the_start(commands):
     Path("squeue").write_text("#!/bin/sh\necho Unable to contact slurm controller >&2\nexit 1\n")
     with pytest.raises(UserError, match=r"squeue cannot tell: Unable to contact .*; try again"):
+        slurm.cancel("run")
+
+
+def test_a_controller_that_hangs_stops_the_start(commands, monkeypatch):
+    def hangs(command, timeout, **_):
+        raise subprocess.TimeoutExpired(command, timeout)
+
+    monkeypatch.setattr(slurm.subprocess, "run", hangs)
+    with pytest.raises(UserError, match=r"squeue cannot tell: no answer within 60 s; try again"):
         slurm.cancel("run")
 
 

@@ -408,8 +408,26 @@ def test_paths_of_a_session():
     assert study.source("rois", "a2") is None
 
 
+@pytest.mark.parametrize(
+    ("change", "harmonised"),
+    [({}, False), ({"frame_rate": 10}, True), ({"areas": "common"}, True)],
+)
+def test_recordings_are_brought_to_one_rate_or_one_set_of_areas_if_asked(change, harmonised):
+    config = study_with("recordings.rois", "{session}_roi.csv") | change
+    config["decoders"]["roi"] = {"input": "rois", "rnn": "gru"}
+    assert studies.resolve(config).harmonised == harmonised
+
+
+def test_the_table_of_allocations_is_a_line_each():
+    lines = studies.resolve(study_with()).allocation_table().split("\n")
+    assert lines[0] == "allocation\ttrain_mice\tvalid_mouse\ttest_mouse"
+    assert "train-a+b+c.valid-d.test-e\ta+b+c\td\te" in lines and len(lines) == 1 + 20
+
+
 def test_sessions_of_roles():
     study = studies.resolve(study_with())
+    with pytest.raises(UserError, match="no allocation 'train-a' of these mice"):
+        study.sessions("train-a", "test")
     name = "train-a+b+d.valid-c.test-e"
     assert study.sessions(name, "train") == ["a1", "a2", "b1", "d1"]
     assert study.sessions(name, "test", "valid") == ["e1", "c1"]
@@ -894,6 +912,7 @@ FILES = {
         STUDY + "\tnote: b\n",
         f"line {STUDY.count(chr(10)) + 1}: not valid YAML: a tab; use spaces",
     ),
+    "a control character": ("a: \x01\n", "not valid YAML: unacceptable character #x0001"),
     "tab behind a key": ("a: 1\nnote:\tb\n", "line 2: not valid YAML: a tab; use spaces"),
     "value with a colon": ("a: 1\nnote: b: c\n", "line 2: not valid YAML: mapping values"),
     "open quote": ("a: 1\nnote: 'b\n", "close the quote"),
@@ -990,6 +1009,28 @@ def test_allocations_of_the_same_training_mice_share_a_training():
 def test_no_number_is_proposed_for_what_is_more_than_a_number_and_its_unit(value):
     message = error_of(studies.resolve, study_with("recordings.frame_rate", value))
     assert message == f"config: recordings.frame_rate: '{value}' is not of type 'number'"
+
+
+@pytest.mark.parametrize(
+    ("table", "key", "home"),
+    [
+        ("recordings", "epochs", "of lines of `decoders`: indent it below"),
+        ("recordings", "choose", "of `allocation`: indent it below"),
+        ("allocation", "threads", "of the whole config: begin its line at the margin"),
+    ],
+)
+def test_where_a_key_that_stands_elsewhere_belongs_is_said(table, key, home):
+    config = study_with()
+    config[table] = config.get(table, {}) | {key: 1}
+    assert home in error_of(studies.resolve, config)
+
+
+def test_controls_are_of_decoders_with_labels_of_their_own():
+    config = study_with("decoders.null", {"like": "linear", "labels": "permuted_between_sessions"})
+    config["mice"] = {mouse: [f"{mouse}1", f"{mouse}2"] for mouse in "abcde"}
+    config["confounds"] = {"decoders": ["null"]}
+    said = "config: confounds.decoders: 'null' has permuted labels, and is at chance"
+    assert error_of(studies.resolve, config) == said
 
 
 TABLES = "recordings allocation corrections qc nwb confounds shift ceilings decoders.linear"

@@ -865,6 +865,32 @@ def test_numbers_behind_a_name_count_sessions_unless_they_do_not_begin_as_counts
     }
 
 
+@pytest.mark.parametrize(("numbers", "named"), [((5, 7), "57"), ((1, 2), None), ((0, 1), None)])
+def test_numbers_behind_dates_name_mice_unless_they_begin_as_counts_do(numbers, named):
+    names = [f"2024010{day}_{one}_{run}" for day in (1, 2) for one in numbers for run in (1, 2)]
+    paths = [PurePosixPath(name) for name in names]
+    found = mice_of([Place(path.parts, parsed(path, path.name)) for path in paths])
+    assert found.mice == (["5", "5", "7", "7"] * 2 if named else [""] * 8)
+    assert found.notes == ["CHECK: the numbers behind dates are taken for mice."] * bool(named)
+
+
+def test_a_word_that_only_some_sessions_of_a_mouse_have_is_none_of_its_name():
+    assert mice("m1_s1", "m1_tones_s2", "m2_s1") == ["m1", "m1", "m2"]
+    assert mice("m1_s1", "m1_x7_s2", "m2_s1") == ["m1", "m1_x7", "m2"]  # may be an animal's
+
+
+@pytest.mark.parametrize(
+    ("word", "light"),
+    [
+        *(("470", 0), ("470nm", 0), ("LED470", 0), ("blue", 0), ("blue470", 0), ("470blue", 0)),
+        *(("ch2", 1), ("led3", 1), ("violet", 3), ("violet405", 3), ("405", 3)),
+        *(("x470", None), ("blue999", None), ("m405x", None), ("4055", None)),
+    ],
+)
+def test_light_in_a_word(word, light):
+    assert file_names.light_of(word) == light
+
+
 @pytest.mark.parametrize(
     ("names", "said"),
     [
@@ -1020,6 +1046,7 @@ def test_files_of_another_clock_are_paired_by_it(tmp_path, of, paired):
         ("20240101_143005", 0),  # of no animal by its name
         ("m1_20240102_143005", None),
         ("m1_20240101", None),
+        ("m1_20240101_1430", 5),  # to the minute
     ],
 )
 def test_a_file_is_of_a_session_that_began_within_ten_minutes_and_has_none(file, seconds):

@@ -121,6 +121,26 @@ def test_variants_without_sense_are_refused_by_name(line, message):
     assert message in found and "\n" not in found
 
 
+def test_decoders_that_have_a_variant_or_choose_one_are_of_no_other():
+    made = config(x={"image_size": 32, "decoders": ["mine"]})
+    made["decoders"]["mine"] = {"like": "linear", "variant": "x"}
+    with pytest.raises(UserError, match=r"x\.decoders: 'mine' is of variant x; name its own line"):
+        studies.resolve(made)
+    made = config(x={"image_size": 32, "decoders": ["linear", "best"]})
+    made["decoders"]["best"] = {"adaptive_of": ["linear", "linear_x"]}
+    with pytest.raises(UserError, match=r"x\.decoders: 'best' chooses among variants, and is of n"):
+        studies.resolve(made)
+
+
+def test_files_of_a_session_are_those_of_the_variants_corrections():
+    made = config(dark={"corrections": {"dark_frame": "{mouse}_{session}.tif", "dark_offset": 0}})
+    made["variants"]["dark"]["decoders"] = ["linear"]
+    study = studies.resolve(made)
+    assert study.source("dark_frame", "a1", "dark") == "a_a1.tif"
+    assert study.source("dark_frame", "a1") is None
+    assert study.source("movie", "a1", "dark") == "a1.tif"
+
+
 def test_two_variants_that_are_alike_and_names_that_are_taken_are_refused():
     line = {"image_size": 32, "decoders": ["linear"]}
     assert "variants.y: linear_y differs in nothing from linear_x" in refused(x=line, y=line)
