@@ -33,15 +33,21 @@ from mesodecode.study import schema
 from mesodecode.study.correction_table import check
 
 
+def read(movie, size):
+    """All frames of a movie, whose blocks of `size` at most follow each other."""
+    blocks = list(movie.blocks(size))
+    starts = np.cumsum([0, *(len(block) for _, block in blocks[:-1])])
+    assert [start for start, _ in blocks] == starts.tolist()
+    assert max(len(block) for _, block in blocks) <= size
+    made = np.concatenate([block for _, block in blocks])
+    assert made.shape == movie.shape and made.dtype == movie.dtype
+    return made
+
+
 def correct(frames, size=64, **settings):
     """The corrected frames, and the chain that made them."""
     chain = corrected(Measured(Stack(frames)), DEFAULTS | settings, RATE)
-    blocks = list(chain.blocks(size))
-    starts = np.cumsum([0, *(len(block) for _, block in blocks[:-1])])
-    assert [start for start, _ in blocks] == starts.tolist()
-    made = np.concatenate([block for _, block in blocks])
-    assert made.shape == chain.shape and made.dtype == chain.dtype
-    return made, chain
+    return read(chain, size), chain
 
 
 def noise(*shape, seed=0, sd=1.0):
@@ -136,7 +142,7 @@ def test_light_sources_in_turn_are_as_channels_in_turn(signal):
     made = []
     for lights in (None, np.tile([1, 2], 20)):
         chain = corrected(Measured(Stack(stack), 2), settings, RATE, lights)
-        made.append(np.concatenate([block for _, block in chain.blocks(7)]))
+        made.append(read(chain, 7))
     np.testing.assert_array_equal(*made)
 
 
@@ -150,7 +156,7 @@ def test_a_frame_whose_reference_was_dropped_has_the_nearest_by_light_sources():
     made = []
     for frames, channels, lights in ((both, 2, None), (stack[kept], 1, 1 + kept % 2)):
         chain = corrected(Measured(Stack(frames), 2), asked | {"channels": channels}, RATE, lights)
-        made.append(np.concatenate([block for _, block in chain.blocks(7)]))
+        made.append(read(chain, 7))
     np.testing.assert_array_equal(*made)
 
 
@@ -398,7 +404,7 @@ def test_running_baseline_is_that_of_a_slow_implementation(window, size, percent
     frames = 500 + 50 * noise(331, 2, 3).cumsum(axis=0) / 20 + noise(331, 2, 3, seed=1)
     statistic = "mean" if percentile is None else "percentile"
     movie = Dff(Stack(frames), statistic, window=window, percentile=percentile, causal=causal)
-    made = np.concatenate([block for _, block in movie.blocks(size)])
+    made = read(movie, size)
     baseline = slow_baseline(frames, min(window, len(frames)), percentile, causal)
     np.testing.assert_allclose(made, frames / baseline - 1, atol=2e-5)
 
@@ -559,7 +565,7 @@ def test_smoothing_passes_the_cutoff_at_minus_3_db():
     t = np.arange(1200)
     for frequency, gain in ((0.05, 2**-0.5), (0.005, 0.997), (0.2, 0.004)):
         frames = np.sin(2 * np.pi * frequency * t)[:, None, None]
-        smooth = np.concatenate([b for _, b in Smoothed(Stack(frames), 0.05).blocks(100)])
+        smooth = read(Smoothed(Stack(frames), 0.05), 100)
         amplitude = np.sqrt(2) * smooth[200:1000].std()
         assert amplitude == pytest.approx(gain, abs=0.005)
 

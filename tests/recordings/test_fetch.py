@@ -10,6 +10,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import numpy as np
 import pytest
+import requests
 
 from mesodecode.base.files import UserError
 from mesodecode.cli import main
@@ -80,7 +81,15 @@ def server():
 
 @pytest.fixture(autouse=True)
 def impatient(monkeypatch):
+    """No pause between tries; and no request that may wait for ever."""
+    send = requests.Session.send
+
+    def limited(session, request, **options):
+        assert options["timeout"] == 60
+        return send(session, request, **options)
+
     monkeypatch.setattr(fetch.time, "sleep", lambda seconds: None)
+    monkeypatch.setattr(requests.Session, "send", limited)
 
 
 def run(server, folder, *words, source="zenodo:7"):

@@ -12,6 +12,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 import h5py
 import numpy as np
 import pytest
+import requests
 
 from mesodecode.cli import main
 from mesodecode.recordings import dandi, fetch
@@ -97,6 +98,13 @@ def server(monkeypatch):
     # This process is server and client at once. h5py holds its lock while it reads from the server:
     # were the server's thread to collect garbage of h5py meanwhile, each would wait for the other.
     gc.disable()
+    send = requests.Session.send
+
+    def limited(session, request, **options):
+        assert options["timeout"] == 60  # s: none waits for ever
+        return send(session, request, **options)
+
+    monkeypatch.setattr(requests.Session, "send", limited)
     monkeypatch.setattr(fetch.time, "sleep", lambda seconds: None)
     with ThreadingHTTPServer(("127.0.0.1", 0), Archive) as httpd:
         httpd.files, httpd.asked, httpd.cuts, httpd.sha, httpd.refuses = dict(FILES), [], [], 1, 404

@@ -189,6 +189,10 @@ def test_activity_and_bleaching_are_no_wavelengths():
     for course in (1 + 0.2 * np.sin(time), np.exp(-time / 5), 1 + 0.1 * rng.normal(size=10)):
         assert in_turn(1000 * course[:, None, None] * np.ones((10, 4, 4))) == 1
     assert in_turn(np.resize([1000.0, 800], 10)[:, None, None] * np.ones((10, 4, 4))) == 2
+    # one of them flickers by 80, of which three times are more than the 200 between them
+    assert (
+        in_turn(np.resize([1000.0, 760, 1000, 840], 12)[:, None, None] * np.ones((12, 4, 4))) == 1
+    )
 
 
 def test_what_cannot_be_read_is_written_into_the_config(lab, capsys):

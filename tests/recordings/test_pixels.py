@@ -199,8 +199,10 @@ def test_a_last_frame_that_wfield_left_at_0_is_left_out(tmp_path, capsys):
     """`wfield.approximate_svd` stops one frame early; three frames were never written."""
     u, svt = tmp_path / "U.npy", tmp_path / "SVT.npy"
     np.save(u, U)
-    for n, blank in ((1, [22]), (2, [21, 22]), (3, [])):
-        np.save(svt, np.where(np.arange(T) < T - n, SVT, 0))
+    values = SVT.copy()
+    values[0, -3:] = 0  # of one component, which says nothing
+    for n, blank in ((0, []), (1, [22]), (2, [21, 22]), (3, [])):
+        np.save(svt, np.where(np.arange(T) < T - n, values, 0))
         with open_movie([u, svt]) as movie:
             assert np.flatnonzero(movie.blank).tolist() == blank if blank else movie.blank is None
 

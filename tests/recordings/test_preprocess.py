@@ -494,6 +494,8 @@ def test_recordings_of_one_size_are_read_together(tmp_path):
     recordings = read_recordings(paths)
     assert [r.session for r in recordings] == ["m2_a", "m1_a", "m2_b"]
     assert mice_of(recordings) == ("m2", "m1")
+    a, b, c = recordings
+    assert (a.reference, b.reference) == (None, None) and c.reference is a  # of its mouse
     other = make_recording(tmp_path, "m3_a", "m3", shape=(T, H, W + 1))
     with pytest.raises(UserError, match=r"m3_a\.h5.*image_size"):
         read_recordings([*paths, other])

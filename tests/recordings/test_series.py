@@ -460,3 +460,9 @@ def test_light_sources_that_are_none_are_refused(tmp_path):
     np.save(tmp_path / "l.npy", [1.5, 2])
     with pytest.raises(UserError, match="no whole numbers"):
         read_light_sources(tmp_path / "l.npy", None)
+    held = {"led": np.ones((2, 3)), "light_sources": [], "light_source": [1, 2]}
+    scipy.io.savemat(tmp_path / "l.mat", held)
+    assert read_light_sources(tmp_path / "l.mat", None)[0] == "light_source"  # the other is empty
+    for name, why in (("led", r"has shape \(2, 3\); needs one"), ("light_sources", "is empty")):
+        with pytest.raises(UserError, match=rf"l\.mat: {name} {why}"):
+            read_light_sources(tmp_path / "l.mat", name)

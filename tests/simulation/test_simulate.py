@@ -1,8 +1,10 @@
 """The simulated cohort: reproducible, true to its truth, and silent where it says so."""
 
 import argparse
+import csv
 import hashlib
 import inspect
+import os
 from dataclasses import fields
 from pathlib import Path
 
@@ -23,11 +25,20 @@ from mesodecode.study import schema
 
 SMALL = {"n_frames": 150, "image_size": 32}
 SUFFIXES = (".tif", "_behavior.mat", "_roi.mat", "_truth.h5")
+NUMBERS = Path(__file__).with_name("sessions.tsv")  # of whole sessions
 
 
 def make(mouse="m1", session="m1_s1", run_share=0.5, **given_settings):
     settings = schema.defaults("simulate", **(SMALL | given_settings))
     return simulate.simulate_session(mouse=mouse, session=session, run_share=run_share, **settings)
+
+
+def behave(share, session="m1_s1", **given_settings):
+    """Return label and speed of a session, without its movie."""
+    s = simulate._checked(schema.defaults("simulate", **(SMALL | given_settings)))
+    stream = simulate._stream(s.seed, "m1", session, "behavior")
+    speed, label = simulate._behavior(s, share, stream)
+    return label, speed
 
 
 def digests(folder):
@@ -97,6 +108,66 @@ def test_default_cohort_is_five_mice_with_the_papers_run_shares():
     assert simulate.cohort(6, 1)[5] == ("m6", "m6_s1", 0.36)
 
 
+EACH = {  # what is off by default, and what is not is of another value
+    **{"signal_leads_s": [0, 0.3, -0.4, 0], "signal_gains": [1, 2, -1, 1], "lead_s": -0.2},
+    **{"signal_drift": 0.01, "day": 3, "rotation": 15, "scale": 0.9, "missing_left": 0.3},
+    **{"stray_light": 0.1, "movement": 0.05, "vessel_dilation": 0.5, "pupil_signal": 0.1},
+    **{"dropped_frames": 0.1, "flashes": 0.05, "flicker": 0.05, "flipped_bouts": 0.25},
+    **{"frame_rate": 20, "bleach_fraction": 0.2, "bleach_time_s": 5},
+}
+SESSIONS = {  # name -> session, settings
+    "plain": ("m1_s1", {}),
+    "each": ("m1_s1", EACH),
+    "another": ("m1_s2", EACH),
+}
+
+
+def numbers_of(made):
+    """Return what is in a session, and when: name -> numbers."""
+    known, frames = made.truth, made.frames.astype(float)
+    return {
+        "changes of state": np.flatnonzero(np.diff(known.label)),
+        "wrong labels": np.flatnonzero(np.diff(known.label != made.label)),
+        "speed": made.speed[::20],
+        "drive": known.run_drive[::20],
+        "ROIs": made.rois.mean(axis=1),
+        "ROI over time": made.rois[5, ::20],
+        "light": frames.mean(axis=(1, 2))[::10],
+        "row": frames[280, 16],
+        "column": frames[280, :, 9],
+        "SD of pixels": frames.std(axis=0)[::5, ::5].ravel(),
+        "signal": known.roi_signal,
+        "brain": known.brain.sum(axis=0),
+        "pupil": np.zeros(0) if known.pupil is None else known.pupil[::20],
+    }
+
+
+@pytest.mark.parametrize("name", SESSIONS)
+def test_sessions_are_those_of_every_version(name):
+    """Scores on simulated cohorts can be compared with older ones: all stands in sessions.tsv.
+
+    Numbers that are changed on purpose are written anew (`SESSIONS=write pytest -n 0 …`), their
+    diff is read, and CHANGELOG.md says so.
+    """
+    session, settings = SESSIONS[name]
+    given = {"n_frames": 300, "cycle_s": 2} | settings  # more than are made at a time
+    found = numbers_of(make(session=session, run_share=0.4, **given))
+    lines = NUMBERS.read_text(encoding="utf-8").splitlines()
+    if os.environ.get("SESSIONS") == "write":
+        others = [line for line in lines[1:] if not line.startswith(f"{name}\t")]
+        own = [
+            f"{name}\t{key}\t{' '.join(f'{v:.5g}' for v in held)}" for key, held in found.items()
+        ]
+        lines = [lines[0], *others, *own]
+        NUMBERS.write_text("\n".join(lines) + "\n", encoding="utf-8")
+    rows = [row for row in csv.DictReader(lines, delimiter="\t") if row["session"] == name]
+    assert [row["what"] for row in rows] == [*found]
+    for row in rows:
+        near = {"rtol": 1e-3, "atol": 1.0 if row["what"] in ("row", "column") else 1e-5}
+        expected = np.array(row["numbers"].split(), float)
+        np.testing.assert_allclose(found[row["what"]], expected, **near, err_msg=row["what"])
+
+
 # --- files -------------------------------------------------------------------------------------
 
 
@@ -109,7 +180,7 @@ def test_files_hold_the_simulation_in_a_labs_layout(tmp_path):
     behavior = scipy.io.loadmat(tmp_path / "m1_s1_behavior.mat")
     assert behavior["runrest"].shape == behavior["speed_rs"].shape == (1, 150)
     assert np.array_equal(behavior["runrest"][0], made.label)
-    assert np.array_equal(behavior["speed_rs"][0] > 0.5, made.label == 1)
+    assert np.array_equal(behavior["speed_rs"][0], made.speed)
     rois = scipy.io.loadmat(tmp_path / "m1_s1_roi.mat")["dat_roi"]
     assert np.array_equal(rois, made.rois)
     with h5py.File(tmp_path / "m1_s1_truth.h5") as truth:
@@ -172,17 +243,17 @@ def test_noise_lasts_and_reaches_as_far_as_its_own_settings_say(kind):
 @pytest.mark.parametrize("share", simulate.RUN_SHARES)
 def test_run_share_is_close_and_label_is_speed_above_threshold(share):
     for session in ("a", "b", "c", "d"):
-        made = make(session=session, run_share=share, n_frames=1200)
-        assert abs(made.label.mean() - share) <= 0.08
-        assert np.array_equal(made.label, made.speed > 0.5)
-        starts = np.flatnonzero(np.diff(made.label.astype(int)) == 1)
+        label, speed = behave(share, session, n_frames=1200)
+        assert abs(label.mean() - share) <= 0.08
+        assert np.array_equal(label, speed > 0.5)
+        starts = np.flatnonzero(np.diff(label.astype(int)) == 1)
         assert 3 <= len(starts) <= 8  # cycles of about 8 s in 40 s
 
 
 def test_run_share_strays_as_far_as_the_jitter_says():
     def strays(jitter):
-        made = [make(session=f"s{i}", share_jitter=jitter, n_frames=600) for i in range(8)]
-        return max(abs(one.label.mean() - 0.5) for one in made)
+        made = [behave(0.5, f"s{i}", share_jitter=jitter, n_frames=600) for i in range(8)]
+        return max(abs(label.mean() - 0.5) for label, _ in made)
 
     assert strays(0) < 0.005  # whole frames
     assert 0.1 < strays(0.2) < 0.205
@@ -195,13 +266,13 @@ def test_run_share_strays_as_far_as_the_jitter_says():
     seed=st.integers(0, 2**40),
 )
 def test_any_session_has_both_states(share, n_frames, seed):
-    made = make(run_share=share, n_frames=n_frames, seed=seed)
-    assert 0 < made.label.mean() < 1
-    assert np.array_equal(made.label, made.speed > 0.5)
-    assert np.isfinite(made.speed).all()
-    assert made.speed.min() >= 0
+    label, speed = behave(share, n_frames=n_frames, seed=seed)
+    assert 0 < label.mean() < 1
+    assert np.array_equal(label, speed > 0.5)
+    assert np.isfinite(speed).all()
+    assert speed.min() >= 0
     if n_frames >= 600:
-        assert abs(made.label.mean() - share) <= 0.08
+        assert abs(label.mean() - share) <= 0.08
 
 
 # --- the planted signal ------------------------------------------------------------------------
@@ -613,7 +684,8 @@ def test_a_planted_pupil_is_in_behaviour_and_in_its_rois_alone(tmp_path):
     behavior = scipy.io.loadmat(tmp_path / "s1_behavior.mat")
     np.testing.assert_allclose(behavior["pupil"][0], 30 + 5 * pupil)
     state = behavior["state"][0]
-    assert {*np.unique(state)} == {0, 1, 2} and ((state > 0) == made.label).all()
+    assert np.array_equal(state, made.label * np.where(pupil > 0, 2, 1))
+    assert {*np.unique(state)} == {0, 1, 2}
     simulate.write_session(plain, tmp_path)
     assert "pupil" not in scipy.io.loadmat(tmp_path / "s1_behavior.mat")
 

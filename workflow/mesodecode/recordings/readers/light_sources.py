@@ -7,7 +7,7 @@ import numpy as np
 
 from mesodecode.base.files import UserError, say
 from mesodecode.recordings.readers import npy
-from mesodecode.recordings.readers.arrays import Bouts
+from mesodecode.recordings.readers.arrays import Bouts, Unreadable, is_empty
 from mesodecode.recordings.readers.traces import read_variables
 
 USUAL = ("light_sources", "light_source", "imagingLightSource", "imaging.imagingLightSource")
@@ -68,12 +68,14 @@ def read_light_sources(path: str | Path, name: str | None) -> tuple[str, np.ndar
         values = None if array.dtype.names else values
     if values is None:
         held, inside = read_variables(path, known)
-        found = next((one for one in known if one in held), None)
+        found = next((n for n in known if n in held and (name or not is_empty(held[n]))), None)
         if found is None or isinstance(held[found], Bouts):
             raise UserError(
                 f"{path}: no '{known[0]}' in it; it holds: {', '.join(inside) or 'nothing'}; name "
                 "what has a light source a frame in light_sources_dataset"
             )
+        if isinstance(held[found], Unreadable):
+            raise UserError(f"{path}: {found} {held[found].why}")
         values = held[found].values
     if values.dtype.kind == "f":
         if (values != np.rint(values)).any():  # NaN too
