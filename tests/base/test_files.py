@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import subprocess
 import sys
@@ -17,6 +18,7 @@ from mesodecode.base.files import (
     in_words,
     keep_with,
     listed,
+    refused,
     sha256,
 )
 from mesodecode.base.tables import write_table
@@ -78,6 +80,41 @@ def test_two_writers_have_two_temporary_names(tmp_path):
         assert one != two
     assert path.read_text() == "one"  # the last to end; `one` ends after `two`
     assert list(tmp_path.iterdir()) == [path]
+
+
+@pytest.mark.parametrize(
+    ("error", "number"),
+    [
+        (OSError(errno.ENOSPC, "no room", "part.h5"), errno.ENOSPC),
+        (RuntimeError("Unable to close file (errno = 27, error message = 'x')"), errno.EFBIG),
+        (RuntimeError("PytorchStreamWriter failed"), errno.EDQUOT),  # as the disk says, if asked
+        (RuntimeError("PytorchStreamWriter failed"), errno.EIO),
+    ],
+)
+def test_a_disk_without_room_is_said_with_the_file_that_it_lacks(
+    tmp_path, monkeypatch, error, number
+):
+    def full(_):
+        raise OSError(number, "asked")
+
+    monkeypatch.setattr(os, "fsync", full)
+    with pytest.raises((OSError, RuntimeError)) as caught, atomic_path(tmp_path / "a.h5"):
+        raise error
+    if number == errno.EIO:  # of another fault the library's own words are kept
+        assert caught.value is error
+    else:
+        assert (caught.value.errno, caught.value.filename) == (number, str(tmp_path / "a.h5"))
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_of_a_library_that_fails_the_file_is_named_once():
+    said = r"^a\.h5: not readable \(in two lines\)!$"
+    with pytest.raises(UserError, match=said), refused("a.h5", "not readable", "!"):
+        raise ValueError("in two\n lines")
+    for error in (UserError("a.h5: x"), MemoryError(), OSError(errno.EIO, "x", "b.h5")):
+        with pytest.raises(type(error)) as caught, refused("a.h5", "not readable"):
+            raise error
+        assert caught.value is error
 
 
 def test_folders_are_made_and_text_is_a_path(tmp_path):

@@ -455,6 +455,10 @@ def test_sources_of_a_virtual_dataset_are_looked_for_where_hdf5_looks(lab, monke
             part["part"] = FRAMES  # which HDF5 would not come to
         with pytest.raises(UserError, match=r"of part\.h5, which ends early: its shape is"):
             hdf5.check_whole(dataset, lab / "x.h5")
+        with h5py.File(lab / "parts/part.h5", "w") as part:
+            part["another"] = FRAMES
+        with pytest.raises(UserError, match=r"dataset part of part\.h5, which has no such dataset"):
+            hdf5.check_whole(dataset, lab / "x.h5")
 
 
 def test_intervals_and_sampled_behaviour_tell_a_misread_movie_too(lab, capsys):

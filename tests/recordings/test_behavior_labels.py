@@ -72,6 +72,9 @@ READ = {
     "true and false in words": ("b.npy", lambda p: np.save(p, (LABELS > 0).astype(str))),
     "cells": ("b.mat", lambda p: v5(p, runrest=WORDS.astype(object), speed_rs=SPEED)),
     "cells of numbers": ("b.mat", lambda p: v5(p, runrest=LABELS.astype(object))),
+    "numbers, version 4": (
+        *("b.mat", lambda p: scipy.io.savemat(p, {"runrest": 1.0 * LABELS}, format="4")),
+    ),
     "char rows": ("b.mat", lambda p: v5(p, runrest=WORDS, speed_rs=SPEED)),
     "logicals": ("b.mat", lambda p: v5(p, runrest=LABELS > 0)),
     "an empty variable": ("b.mat", lambda p: v5(p, runrest=np.zeros((0, 0)), labels=LABELS)),
@@ -119,6 +122,15 @@ REFUSED = {
     "datetime": ("b.mat", lambda p: v73(p, runrest=("datetime", OBJECT, DECODE), speed_rs=OF_73)),
     "is sparse": ("b.mat", lambda p: v5(p, runrest=SPARSE, speed_rs=SPEED)),
     "is a struct": ("b.mat", lambda p: v5(p, runrest={"state": LABELS}, speed_rs=SPEED)),
+    "is a struct; name a field of it, runrest/…": (
+        *("b.mat", lambda p: v73(p, **{"runrest/state": OF_73, "speed_rs": OF_73})),
+    ),
+    "is a field of an array of structs": (
+        "b.mat",
+        lambda p: v73(
+            p, runrest=("", np.array([h5py.Reference()] * 2, h5py.ref_dtype), {}), speed_rs=OF_73
+        ),
+    ),
     "2 structs": ("b.mat", lambda p: v5(p, runrest=STRUCTS, speed_rs=SPEED)),
     "neither a word nor a number": (
         "b.mat",

@@ -178,6 +178,11 @@ def test_values_that_netcdf_packed_are_those_they_stand_for(tmp_path):
         file["speed"].attrs.update(scale_factor=0.01, add_offset=-3.0, units="cm/s")
     np.testing.assert_allclose(read_behavior(tmp_path / "b.h5")["speed"], SPEED, atol=0.006)
     with h5py.File(tmp_path / "b.h5", "a") as file:
+        file["plain"] = SPEED
+        file["plain"].attrs.update(scale_factor="0.01", add_offset=-3.0)  # of another meaning
+    found = read_behavior(tmp_path / "b.h5", behavior_speed="plain")["speed"]
+    np.testing.assert_allclose(found, SPEED, rtol=1e-6)
+    with h5py.File(tmp_path / "b.h5", "a") as file:
         file["speed"][4] = -1
         file["speed"].attrs["_FillValue"] = np.int16(-1)
     with pytest.raises(UserError, match=r"speed is not finite in 1 of .* first 4"):

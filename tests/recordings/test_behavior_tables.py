@@ -89,6 +89,8 @@ def test_a_table_of_one_column(tmp_path, text, values):
         ("time,speed\n0,05,20\n0,10,21\n0,15,22\n", "rows of 3 fields below a header of 2"),
         ("time,speed\n0.05,20,7\n0.1,0,8\n", "rows of 3 fields below a header of 2"),
         ("time,speed\n0.05,20\n0.1,0,8\n", "not a table .*# before any other line"),
+        ("speed\n0.05\t20\n0.1\t0\n", "rows of 2 fields below a header of 1 names"),
+        ("speed\n1.5;20\n0.1;0\n", "rows of 2 fields below a header of 1 names"),
         ("", "no header in it"),
         ("# only a comment\n", "no header in it"),
     ],

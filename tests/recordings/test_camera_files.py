@@ -86,6 +86,7 @@ def test_a_folder_that_solis_spooled_to(tmp_path, per_file, padding):
     folder = spool(tmp_path / "s", per_file, padding)
     np.testing.assert_array_equal(read(folder), FRAMES)
     np.testing.assert_array_equal(read(folder, size=50), FRAMES)
+    np.testing.assert_array_equal(read(folder / "Spooled files.sifx"), FRAMES)
     assert "leave movie_dataset out" in refusal(folder, dataset="frames")
     assert "leave movie_axes out" in refusal(folder, axes="TXY")
 
@@ -100,6 +101,9 @@ def test_a_spooled_folder_that_is_not_whole(tmp_path):
     ini = folder / "acquisitionmetadata.ini"
     ini.write_text(ini.read_text().replace("Mono16", "Mono12Packed"))
     assert "spooled pixels of type Mono12Packed" in refusal(folder)
+    for file in folder.glob("*spool.dat"):
+        file.unlink()
+    assert "but without a file …spool.dat" in refusal(folder)
 
 
 # --- bioio, an extra -----------------------------------------------------------------------------

@@ -1,6 +1,7 @@
 """Frames written and read beside HDF5 are those that HDF5 reads and writes."""
 
 import threading
+import zlib
 
 import h5py
 import numpy as np
@@ -99,6 +100,12 @@ def test_a_damaged_chunk_is_refused_with_its_file(tmp_path, monkeypatch):
         file.write(b"\xff" * 20)
     np.testing.assert_array_equal(chunks.read_frames(path, 0, 8), movie("uint16")[:8])
     with pytest.raises(UserError, match=r"r.h5: its frames cannot be read .* delete it"):
+        chunks.read_frames(path, 0, 12)
+    with h5py.File(path, "a") as file:  # of fewer bytes, which HDF5 takes for frames
+        file["frames"].id.write_direct_chunk((8, 0, 0), zlib.compress(b"short"))
+    with pytest.raises(
+        UserError, match=r"r.h5: its frames cannot be read \(a chunk of fewer bytes"
+    ):
         chunks.read_frames(path, 0, 12)
 
 

@@ -207,6 +207,13 @@ def test_what_is_not_there_is_one_line(server, tmp_path, capsys, source, words, 
     assert not (tmp_path / "data").exists()
 
 
+def test_what_the_server_refuses_is_not_asked_for_again(server, tmp_path, capsys):
+    server.faults = [404]
+    assert run(server, tmp_path, "--only", "s1.tif") == 1
+    assert "/files/0/content: 404 Not Found" in capsys.readouterr().err
+    assert len(downloads(server)) == 1
+
+
 @pytest.mark.parametrize("record", [[], {"files": 3}, {"message": "x"}, {"files": [{"key": "a"}]}])
 def test_an_answer_that_is_no_record_is_one_line(server, tmp_path, capsys, record):
     server.record = record or ["x"]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import gc
 import hashlib
 import json
+import os
 import re
 import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -15,7 +16,7 @@ import pytest
 import requests
 
 from mesodecode.cli import main
-from mesodecode.recordings import dandi, fetch
+from mesodecode.recordings import dandi, fetch, remote_hdf5
 from mesodecode.study import schema
 
 ONE = np.random.default_rng(0).bytes(3_000_000)
@@ -57,7 +58,7 @@ class Archive(BaseHTTPRequestHandler):
                 for name in shown
             ]
             more = f"{site}{VERSION}/?page_size=1000&page={page + 1}"
-            following = more if len(names) > 2 * page else None
+            following = server.next or (more if len(names) > 2 * page else None)
             return self.answer(200, {"count": 4, "next": following, "results": results})
         if match := re.fullmatch(rf"{VERSION}/uuid(\d)/info/", self.path):
             content = server.files[names[int(match[1])]]
@@ -108,7 +109,7 @@ def server(monkeypatch):
     monkeypatch.setattr(fetch.time, "sleep", lambda seconds: None)
     with ThreadingHTTPServer(("127.0.0.1", 0), Archive) as httpd:
         httpd.files, httpd.asked, httpd.cuts, httpd.sha, httpd.refuses = dict(FILES), [], [], 1, 404
-        httpd.whole = False
+        httpd.whole, httpd.next = False, None
         newest = {"most_recent_published_version": {"version": "0.250101.1200"}}
         httpd.about = newest | {"embargo_status": "OPEN"}
         thread = threading.Thread(target=httpd.serve_forever, kwargs={"poll_interval": 0.01})
@@ -194,6 +195,11 @@ def test_parts_of_the_archives_digest(tmp_path, monkeypatch):
         ({"about": {"embargo_status": "EMBARGOED"}}, "dandi:001425", "this dandiset is embargoed"),
         ({"about": []}, "dandi:001425", "answered what is no record of files"),
         (
+            {"next": "http://127.0.0.1:9/api/"},
+            "dandi:001425",
+            "answered what is no record of files",
+        ),
+        (
             {"files": {"a/x.nwb": b"", "b/x.nwb": b""}},
             "dandi:001425",
             "a/x.nwb and b/x.nwb have one",
@@ -234,6 +240,7 @@ def kept(server, tmp_path):
         file["processing/again"] = h5py.SoftLink("/processing/areas/rows")
         kinds = np.dtype([("start", "i4"), ("of", h5py.ref_dtype)])
         file["processing/links"] = np.array([(3, table.ref)], kinds)
+        file["processing/tables"] = np.array([table.ref, h5py.Reference()], h5py.ref_dtype)
         file["general/session"] = "one"
     server.files = {"s/x.nwb": path.read_bytes()}
     path.unlink()
@@ -253,6 +260,8 @@ def test_a_copy_without_its_frames_downloads_little_and_keeps_the_rest(server, k
         assert file["processing/again"][1] == 1
         start, of = file["processing/links"][0]
         assert start == 3 and file[of].name == "/processing/areas"
+        first, none = file["processing/tables"]
+        assert file[first].name == "/processing/areas" and not none
         assert file["general/session"].asstr()[()] == "one"
     ranges = [r for path, r in server.asked if path == "/blobs/0"]
     assert 0 < len(ranges) <= 4  # blocks of 1 MiB of 8
@@ -262,6 +271,31 @@ def test_a_copy_without_its_frames_downloads_little_and_keeps_the_rest(server, k
     assert not [path for path, _ in server.asked if "blobs" in path]
     assert run(server, kept.parent, "--without", "general/*") == 1
     assert "is there, but is not this copy" in capsys.readouterr().err
+    kept.write_text("my own")
+    assert run(server, kept.parent, *words) == 1 and kept.read_text() == "my own"
+    assert "is there, but is not this copy" in capsys.readouterr().err
+
+
+def test_of_the_blocks_of_a_remote_file_the_last_few_are_kept(server, monkeypatch):
+    monkeypatch.setattr(remote_hdf5, "BLOCK", 10)
+    monkeypatch.setattr(remote_hdf5, "KEPT", 2)
+    server.files = {"x": bytes(range(35))}
+    file = remote_hdf5.Ranges(f"http://127.0.0.1:{server.server_port}/blobs/0", 35)
+
+    def read(at, n, whence=os.SEEK_SET):
+        server.asked.clear()
+        file.seek(at, whence)
+        buffer = bytearray(n)
+        got = buffer[: file.readinto(buffer)]
+        assert file.tell() == file.seek(0, os.SEEK_CUR)
+        return list(got), [asked for _, asked in server.asked]
+
+    assert read(8, 4) == ([8, 9, 10, 11], ["bytes=0-9", "bytes=10-19"])
+    assert read(0, 3) == ([0, 1, 2], [])
+    assert read(-7, 9, os.SEEK_END) == ([*range(28, 35)], ["bytes=20-29", "bytes=30-34"])
+    assert read(15, 1) == ([15], ["bytes=10-19"])  # which was put aside
+    assert read(35, 4) == ([], [])
+    assert file.fetched == 10 + 10 + 10 + 5 + 10
 
 
 @pytest.mark.parametrize(

@@ -189,6 +189,7 @@ def test_activity_and_bleaching_are_no_wavelengths():
     for course in (1 + 0.2 * np.sin(time), np.exp(-time / 5), 1 + 0.1 * rng.normal(size=10)):
         assert in_turn(1000 * course[:, None, None] * np.ones((10, 4, 4))) == 1
     assert in_turn(np.resize([1000.0, 800], 10)[:, None, None] * np.ones((10, 4, 4))) == 2
+    assert in_turn(np.resize([1000.0, 800], 5)[:, None, None] * np.ones((5, 4, 4))) == 1  # too few
     # one of them flickers by 80, of which three times are more than the 200 between them
     assert (
         in_turn(np.resize([1000.0, 760, 1000, 840], 12)[:, None, None] * np.ones((12, 4, 4))) == 1
@@ -208,6 +209,40 @@ def test_what_cannot_be_read_is_written_into_the_config(lab, capsys):
     _, text, _ = init(lab, capsys)
     assert "no whole number of frames" in " ".join(text.replace("#", "").split())
     assert not (lab / "lab.png").exists()
+
+
+def test_a_file_of_behaviour_that_is_not_there_is_said_with_its_path(lab, capsys):
+    study = studies.resolve(init(lab, capsys)[0])
+    for path in lab.glob("data/m1/*/wheel.csv"):
+        path.unlink()
+    seen = look_at(study, "m1_20240101")
+    assert seen.wrong == ["data/m1/20240101/wheel.csv: No such file or directory"]
+    assert seen.image.shape == (H, W) and seen.labels is None
+
+
+def test_times_that_have_their_usual_name_are_not_guessed(tmp_path):
+    for names, guessed in (("time,t_ms", None), ("frame_times,t_ms", None), ("n,t_ms", "t_ms")):
+        (tmp_path / "t.csv").write_text(f"{names}\n0,0\n1,50\n")
+        seen = FirstLook("s")
+        assert first_look._named_times(seen, str(tmp_path / "t.csv")) == guessed
+        assert seen.guessed_times == ({"frame_times_dataset": guessed} if guessed else {})
+
+
+def test_frames_without_values_are_not_looked_at(lab, capsys):
+    """The first and the last of wfield's components: 58 frames are left, and their own times."""
+    u, svt = components()
+    svt[:, [0, -1]] = np.nan
+    for day in lab.glob("data/*/*"):
+        for file in (NAME, "frame_times.npy"):
+            (day / file).unlink()
+        np.save(day / "U.npy", u)
+        np.save(day / "SVTcorr.npy", svt)
+    config, *_ = init(lab, capsys)
+    config["recordings"]["frame_rate"] = 10
+    seen = look_at(studies.resolve(config), "m1_20240101")
+    assert (seen.n_frames, seen.wrong) == (T - 2, [])
+    np.testing.assert_allclose(seen.image, SIGNAL[1:11].mean(axis=0), rtol=1e-4)
+    np.testing.assert_allclose(seen.time, np.arange(1, T - 1) / 10 * (T - 2) / T)
 
 
 def test_without_stamps_the_rate_is_left_to_check(lab, capsys):

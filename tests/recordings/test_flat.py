@@ -25,6 +25,9 @@ SAVED = {
     "areas that NumPy takes for types": (f"V1_S1_1_{H}_{W}_uint16.bin", FRAMES, {}),
     "a date before height and width": (f"20240101_{H}_{W}_uint16.dat", FRAMES, {}),
     "WidefieldImager": (f"Frames_1_{W}_{H}_uint16_0001.dat", COLUMNS, {}),
+    "labcams, the high byte first": (
+        *(f"m1_1_{H}_{W}_uint16.dat", FRAMES.astype(">u2"), {"dtype": ">u2"}),
+    ),
     "by settings": ("a.raw", FRAMES, GIVEN),
     "columns first": ("a.bin", COLUMNS, GIVEN | {"axes": "TXY"}),
     "time last": ("a.bin", FRAMES.transpose(1, 2, 0), GIVEN | {"axes": "YXT"}),
@@ -151,6 +154,9 @@ def test_trials_of_a_folder_are_joined_each_a_segment(tmp_path):
     np.testing.assert_array_equal(read(tmp_path, channels=2), FRAMES)
     with open_movie(tmp_path, channels=2) as movie:
         assert movie.segment.tolist() == [0] * 8 + [1] * 10 + [2] * (T - 18)
+    another = {"imgSize": [[H + 1, W, 1, 8]]}  # of which the name is not
+    scipy.io.savemat(tmp_path / "frameTimes_0001.mat", another)
+    np.testing.assert_array_equal(read(tmp_path, channels=2), FRAMES)
     (tmp_path / f"Frames_2_{W}_{H}_uint16_0002.dat").write_bytes(b"abc")
     assert "truncated" in str(refusal_of(tmp_path))
 
@@ -162,8 +168,9 @@ def test_size_in_an_older_trials_header(tmp_path):
         header = struct.pack(f"<{len(numbers) + 1}d", len(numbers), *numbers)
         path.write_bytes(header + COLUMNS[:n].tobytes())
         np.testing.assert_array_equal(read(path), FRAMES[:n])
-    path.write_bytes(header + COLUMNS.tobytes()[:-2])
-    assert "set movie_shape" in refusal(path)
+    for wrong in (header + COLUMNS.tobytes()[:-2], struct.pack("<d", 1e9) + bytes(800), b"few"):
+        path.write_bytes(wrong)
+        assert "set movie_shape" in refusal(path)
 
 
 def test_what_nothing_says_is_asked_for(tmp_path):

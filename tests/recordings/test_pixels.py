@@ -9,6 +9,8 @@ import scipy.io
 
 from make_movies import FRAMES, H, T, W, read, refusal, save_h5, save_table, save_v73, save_zarr
 from make_recordings import DEFAULTS
+from mesodecode.base.files import UserError
+from mesodecode.recordings.movie import WithoutBlank
 from mesodecode.recordings.preprocess import preprocess
 from mesodecode.recordings.readers import open_movie
 from mesodecode.study import schema
@@ -168,12 +170,27 @@ def test_components_that_svt_lacks_are_cut_from_u(tmp_path, capsys, order):
 
 @pytest.mark.parametrize("save", [save_v5, save_v73])
 def test_svt_of_trials_is_joined_each_a_segment(tmp_path, save):
-    trials = SVT[:, :20].reshape(4, 2, 10).transpose(0, 2, 1)  # K x frames x trials
+    trials = SVT[:, :20].reshape(4, 2, 10).transpose(0, 2, 1).copy()  # K x frames x trials
     save(tmp_path / "s.mat", U=U, Vc=trials)
     got = read(tmp_path / "s.mat", dataset=["U", "Vc"])
     np.testing.assert_allclose(got, PRODUCT[:20], atol=1e-5)
     with open_movie(tmp_path / "s.mat", dataset=["U", "Vc"]) as movie:
         assert movie.segment.tolist() == [0] * 10 + [1] * 10
+    trials[:, [3, 9], [0, 1]] = np.nan  # frames 3 and 19
+    save(tmp_path / "s.mat", U=U, Vc=trials)
+    with open_movie(tmp_path / "s.mat", dataset=["U", "Vc"]) as movie:
+        left = WithoutBlank(movie)
+        assert left.kept.tolist() == [*range(3), *range(4, 19)]
+        assert left.segment.tolist() == [0] * 3 + [1] * 6 + [2] * 9
+
+
+def test_segments_of_behaviour_are_as_many_as_frames_beside_those_of_the_movie(tmp_path):
+    save_v73(tmp_path / "s.mat", U=U, Vc=SVT[:, :20].reshape(4, 2, 10).transpose(0, 2, 1))
+    given = {"session": "s", "mouse": "m", "frame_rate": 10, "behavior": tmp_path / "b.mat"}
+    given |= {"movie": tmp_path / "s.mat", "movie_dataset": ["U", "Vc"]}
+    scipy.io.savemat(tmp_path / "b.mat", {"labels": np.arange(20) // 3 % 2, "segment": [0, 1]})
+    with pytest.raises(UserError, match=r"segment of 2 frames, but .* has 20 of"):
+        preprocess(tmp_path / "o.h5", **given)
 
 
 def test_frames_without_values_are_left_out_of_all(tmp_path, capsys):

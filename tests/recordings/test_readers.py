@@ -225,6 +225,8 @@ def test_a_folder_a_pattern_and_a_list_are_one_movie(tmp_path, size):
 def test_files_of_any_format_follow_each_other(tmp_path, suffix):
     save_parts(tmp_path, suffix)
     np.testing.assert_array_equal(read(tmp_path / f"s_*{suffix}"), FRAMES)
+    two = save_parts(tmp_path, suffix)[2:]  # of three axes each: no components
+    np.testing.assert_array_equal(read(two), FRAMES[5:])
 
 
 def test_files_of_one_frame_each(tmp_path):

@@ -12,7 +12,9 @@ import pytest
 import roifile
 import scipy.io
 import tifffile
+import zarr
 
+from make_movies import save_nwb
 from mesodecode.base.files import UserError
 from mesodecode.recordings import alignment, harmonise, masks, preprocess, roi_files, wfield
 from mesodecode.recordings.axes import Asked
@@ -21,6 +23,9 @@ from mesodecode.recordings.readers import (
     clocks,
     image_files,
     intervals,
+    micromanager,
+    nwb_zarr,
+    open_movie,
     pixels,
     pose,
     pulses,
@@ -67,9 +72,45 @@ def frame_times(folder, suffix, values):
     clocks.read_times(path, None, 4, 30.0)
 
 
+def frame_times_of_intervals(folder):
+    from pynwb.epoch import TimeIntervals
+
+    runs = TimeIntervals(name="runs", description="of the mouse")
+    runs.add_interval(start_time=0.0, stop_time=1.0)
+    save_nwb(folder / "t.nwb", intervals=[runs])
+    clocks.read_times(folder / "t.nwb", "runs", 4, 30.0)
+
+
+def nwb_in_zarr(folder):
+    zarr.open_group(str(folder / "s.nwb"), mode="w").attrs["neurodata_type"] = "NWBFile"
+    nwb_zarr.series(folder / "s.nwb")
+
+
+def rois_of_three_axes(folder):
+    np.save(folder / "r.npy", np.zeros((2, 3, 4)))
+    roi_files.read_signals(folder / "r.npy", 4)
+
+
+def set_of_micromanager(**page):
+    key = SimpleNamespace(**{"shape": (4, 4), "offset": 8, "dataoffsets": [8]} | page)
+    series = SimpleNamespace(keyframe=key, kind="mmstack")
+    micromanager.SetMovie(Path("a.tif"), SimpleNamespace(series=[series]))
+
+
+def tiff_without_pages(folder):
+    (folder / "a.tif").write_bytes(b"II*\0\0\0\0\0")
+    with open_movie(folder / "a.tif"):
+        pass
+
+
 def json_of_wfield(folder):
     (folder / "a.json").write_text('{"landmarks_im": ')
     wfield.read_json(folder / "a.json")
+
+
+def areas_of_words(folder):
+    (folder / "a.json").write_text('{"V1": "left"}')
+    alignment.write_areas(folder / "a.json", [], [], folder)
 
 
 def polygons(folder):
@@ -163,6 +204,39 @@ REFUSED = {
     "pulses with NaN": (
         lambda _: pulses.onsets(np.array([0, np.nan, 1]), np.arange(3), "ttl", "t.npy"),
         "t.npy: ttl has values that are no numbers; needs a trace of pulses",
+    ),
+    "time stamps that are intervals": (
+        frame_times_of_intervals,
+        "t.nwb: runs holds intervals; needs a time stamp a frame",
+    ),
+    "intervals without as many ends": (
+        lambda _: intervals.joined(*(trace(Variable(np.zeros(n))) for n in (3, 2)), *[None] * 3),
+        "b.csv: bouts has 3 values, but bouts 2; one of each belongs to an interval",
+    ),
+    "NWB in Zarr without frames": (
+        nwb_in_zarr,
+        "s.nwb: an NWB file without a OnePhotonSeries or TwoPhotonSeries in it",
+    ),
+    "ROI signals of three axes": (
+        rois_of_three_axes,
+        "r.npy: an array of shape (2, 3, 4) and type float64; needs numbers, ROIs x frames or",
+    ),
+    "colours of Micro-Manager": (
+        lambda _: set_of_micromanager(shape=(4, 4, 3)),
+        "a.tif: pixels of shape (4, 4, 3); needs images of one channel",
+    ),
+    "a stack that Micro-Manager does not write so": (
+        lambda _: set_of_micromanager(dataoffsets=[169]),  # 161 behind its directory, not 162
+        "a.tif: a Micro-Manager stack of unknown layout; save it anew",
+    ),
+    "TIFF without pages": (tiff_without_pages, "a.tif: a TIFF file without pages; truncated?"),
+    "mean images of two sizes": (
+        lambda _: alignment.register(np.zeros((3, 4)), np.zeros((4, 3))),
+        "mean images of (3, 4) and (4, 3) px; they must be alike",
+    ),
+    "an atlas of what are no polygons": (
+        areas_of_words,
+        'a.json: needs {"name": [[x, y], …], …} (',
     ),
     "a mask of another size": (
         lambda _: pixels.asked_for(ASKED, "X", Path("m.tif")),

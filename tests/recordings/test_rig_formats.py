@@ -89,6 +89,8 @@ def test_the_first_column_of_a_vector_is_the_vector_and_it_has_no_second(shape):
     held = Held(lambda: np.arange(4.0).reshape(shape))
     assert vector(held, "x:1", 1).values.tolist() == [0, 1, 2, 3]
     assert "values are 1 columns" in vector(held, "x:2", 2).why
+    nothing = vector(Held(lambda: np.empty((0, 2))), "x:2", 2)
+    assert nothing == Unreadable("is empty", empty=True)
 
 
 def test_times_that_a_file_says_itself_are_not_asked_for_their_unit(tmp_path):
@@ -200,9 +202,11 @@ def test_tdms_has_channels_with_the_clock_of_their_waveforms(tmp_path):
                 nptdms.ChannelObject("rig", "camera", PULSES, properties=wave),
                 nptdms.ChannelObject("rig", "bare", 20.0 * RUNS),
                 nptdms.ChannelObject("rig", "clock", stamps),
+                nptdms.ChannelObject("rig", "never", np.zeros(0)),
             ]
         )
-    assert read_variables(path, [])[1] == ["rig/bare", "rig/camera", "rig/clock", "rig/wheel"]
+    names = ["rig/bare", "rig/camera", "rig/clock", "rig/never (empty)", "rig/wheel"]
+    assert read_variables(path, [])[1] == names
     got = read_behavior(path, frames=FRAMES, behavior_speed="rig/wheel")
     assert got["labels"].tolist() == LABELS and got["speed"].max() == pytest.approx(20)
     np.testing.assert_allclose(read_times(path, "rig/camera", 9, 10.0), np.arange(1, 10) / 10)

@@ -371,6 +371,8 @@ def test_wavelengths_are_not_joined_in_time_without_a_word(tmp_path):
     files = save_each(tmp_path, "one.tif", "two.tif")
     with pytest.raises(UserError, match="2 files whose names do not tell 3 wavelengths"):
         read(files, channels=3, wavelengths="separate")
+    save_each(tmp_path, "p/s_1.tif", "p/s_2.tif")  # as many files as wavelengths
+    np.testing.assert_array_equal(read(tmp_path / "p", channels=2, wavelengths="separate"), BOTH)
 
 
 def save_zarr(path, **arrays):

@@ -307,6 +307,12 @@ def test_what_labels_and_segments_are_called_is_asked_for(tmp_path):
     assert found["segment"].tolist() == [0, 0, 1, 1, 2, 2]
 
 
+def test_a_target_that_cannot_be_read_is_refused_by_name(tmp_path):
+    scipy.io.savemat(tmp_path / "b.mat", {"pupil": np.ones((6, 2))})
+    with pytest.raises(UserError, match=r"b\.mat: pupil has shape \(6, 2\); needs one value a fr"):
+        read_target(tmp_path / "b.mat", "pupil", FRAMES, {}, {})
+
+
 def test_the_unit_of_a_trace_is_that_of_its_file(tmp_path):
     path = tmp_path / "b.csv"
     path.write_text("pupil,x\n[px],[mm]\n1.5,0\n2,0\n3,1\n4,1\n5,0\n6,0\n")

@@ -9,6 +9,7 @@ import tifffile
 
 from make_recordings import DEFAULTS, RATE, Stack, interleave
 from mesodecode.base.files import UserError
+from mesodecode.recordings.corrections import turns
 from mesodecode.recordings.corrections.turns import InTurn
 from mesodecode.recordings.preprocess import preprocess
 from mesodecode.study import correction_table, schema
@@ -115,6 +116,19 @@ def test_nothing_else_is_taken_for_it():
             read(made)
         except UserError as error:
             raise AssertionError(kind) from error
+
+
+def test_what_says_nothing_of_turns_is_passed_on():
+    """Less than two cycles; one light alone; images that differ by less than 3 %, without noise."""
+    read(two()[:3])
+    tiles = np.tile([[1.0, 2.0], [2.0, 1.0]], (20, 1))
+    swapped = np.delete(tiles, 11, axis=0)
+    dark = np.zeros(39, bool)
+    assert turns.changes_of_order(swapped, 2, dark) == [11]
+    assert turns.changes_of_order(swapped, 2, np.arange(39) % 2 == 0) == []
+    assert turns.changes_of_order(100 + swapped, 2, dark) == []  # by 1 of 101.5
+    assert turns.changes_of_order(30 + swapped, 2, dark) == [11]  # by 1 of 31.5
+    assert not turns._take_turns(tiles[:3], 2) and turns._take_turns(tiles, 2)
 
 
 def test_channels_one_after_the_other_are_no_turns():

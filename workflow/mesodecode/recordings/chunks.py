@@ -48,10 +48,14 @@ def readable(path: str | Path, which: str = "its frames") -> Iterator[None]:
     except OSError as error:
         if error.errno:  # a disk's or a path's, which name themselves
             raise
-        raise UserError(
-            f"{path}: {which} cannot be read ({one_line(error)}): damaged on the disk, or by a "
-            "copy; delete it, and the workflow makes it again"
-        ) from error
+        raise _damaged(path, which, one_line(error)) from error
+
+
+def _damaged(path: str | Path, which: str, why: str) -> UserError:
+    return UserError(
+        f"{path}: {which} cannot be read ({why}): damaged on the disk, or by a copy; delete it, "
+        "and the workflow makes it again"
+    )
 
 
 def read_frames(path: str | Path, start: int = 0, stop: int | None = None) -> np.ndarray:
@@ -107,7 +111,7 @@ class Planes:
     def read(self, put: Callable[[int, np.ndarray], None]) -> None:
         """Give each chunk's number and planes to `put`, from several threads, in any order.
 
-        Raises UNREADABLE.
+        Raises UNREADABLE, and UserError if a chunk is too short.
         """
         self._each(range(len(self)), lambda i: np.empty(self.chunk, np.uint8), put)
 
@@ -128,7 +132,8 @@ class Planes:
             planes, (offset, size) = place(i), self.places[i]
             chunk = os.pread(handle, size, offset)
             if len(imagecodecs.deflate_decode(chunk, out=planes.reshape(-1))) != planes.size:
-                raise ValueError("a chunk of fewer bytes")
+                # of which HDF5 would make frames of whatever was in memory
+                raise _damaged(self.path, "its frames", "a chunk of fewer bytes")
             put(i, planes)
 
         try:

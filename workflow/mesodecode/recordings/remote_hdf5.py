@@ -31,14 +31,6 @@ class Ranges(io.RawIOBase):
         self._blocks: OrderedDict[int, bytes] = OrderedDict()
         self.fetched = 0
 
-    def readable(self) -> bool:
-        """Return whether it can be read: yes."""
-        return True
-
-    def seekable(self) -> bool:
-        """Return whether it has places: yes."""
-        return True
-
     def tell(self) -> int:
         """Return the place (bytes) that is read next."""
         return self._at

@@ -89,8 +89,6 @@ def read_table(path: str | Path) -> dict[str, Held]:
         )
     except (MemoryError, UserError, OSError):
         raise
-    except pd.errors.EmptyDataError:  # a header alone
-        table = pd.DataFrame(columns=list(range(len(layout.names))), dtype=float)
     except Exception as error:  # pandas raises several kinds
         raise UserError(
             f"{path}: not a table ({one_line(error)}); needs rows of one length below a line of "

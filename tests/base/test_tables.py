@@ -1,0 +1,68 @@
+"""Tables are read as they were written, or refused with the line that is wrong."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from mesodecode.base.files import UserError
+from mesodecode.base.tables import header, read_scores, read_table
+
+
+def written(folder, text, name="t.csv"):
+    path = folder / name
+    path.write_bytes(text if isinstance(text, bytes) else text.encode())
+    return path
+
+
+@pytest.mark.parametrize(
+    ("name", "between"), [("t.csv", ","), ("t.tsv", "\t"), ("t.txt", "\t"), ("t", ";")]
+)
+def test_names_stay_as_written_and_numbers_become_numbers(tmp_path, name, between):
+    lines = [" test_mouse ", "auc", "note"], ["01", "0.5", "nan"], ["null", "", "1"]
+    text = "\ufeff" + "\n".join(between.join(line) for line in lines)
+    path = written(tmp_path, text, name)
+    assert header(path) == ["test_mouse", "auc", "note"]
+    table = read_table(path, ["test_mouse"])
+    assert table["test_mouse"].tolist() == ["01", "null"] and table["note"].tolist() == ["nan", "1"]
+    np.testing.assert_array_equal(table["auc"], [0.5, np.nan])
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("a,auc\nx,0.5\ny,high\n", "line 3: auc is 'high'; it must be a number"),
+        ("a,auc\nx,0.5\ny,1.2\n", "line 3: auc is 1.2, but an AUC is between 0 and 1; correct"),
+        ("a,auc\nx,0.5\ny,-0.1\n", "line 3: auc is -0.1, but an AUC is between 0 and 1; correct"),
+        ("a,auc\nx,50\ny,100\nz,\n", "line 2: auc is 50, .*percent: divide by 100"),
+        ("a,auc\nx,50\ny,101\n", "line 2: auc is 50, .*; correct the table"),
+        ("a,auc\nx,50\ny,0.5\nz,1\n", "line 2: auc is 50, .*; correct the table"),
+        ("a,auc\n", "the table has no rows; check what wrote it"),
+        ("a,x\n1,2\n", "no column auc; the columns are a, x"),
+        ("auc, a,a\n1,2,3\n", "two columns are called a; rename one"),
+        ("auc\n1,2\n3\n4,5,6\n", "not a CSV or TSV table"),
+        (b"auc\n\xff\n", "not a CSV or TSV table"),
+    ],
+)
+def test_a_table_that_cannot_be_right_is_refused_by_its_line(tmp_path, text, words):
+    with pytest.raises(UserError, match=words) as caught:
+        read_table(written(tmp_path, text), ["auc"])
+    assert str(caught.value).startswith(f"{tmp_path / 't.csv'}: ")
+    assert "\n" not in str(caught.value)
+
+
+def test_an_auc_may_be_1_by_rounding(tmp_path):
+    assert read_table(written(tmp_path, "auc\n1.0000000001\n0\n"))["auc"].tolist()[1] == 0
+
+
+def test_of_a_table_of_another_score_that_is_what_is_compared(tmp_path):
+    text = "a,r2,correlation,auc_x,accuracy\nx,-0.5,0.7,1,1\n"
+    table = read_scores(written(tmp_path, text), "r2", ["a", "auc"])
+    assert table.to_dict("list") == {"a": ["x"], "auc": [-0.5]}
+    table = read_scores(written(tmp_path, "a,auc\nx,0.5\n"), "auc", ["a"])
+    assert table.to_dict("list") == {"a": ["x"], "auc": [0.5]}
+
+
+@pytest.mark.parametrize("text", [b"\xff\xfe\x00", b"", b"one word"])
+def test_what_is_no_table_has_no_names(tmp_path, text):
+    assert header(written(tmp_path, text, "t")) in ([], ["one word"])
