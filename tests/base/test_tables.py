@@ -37,6 +37,7 @@ def test_names_stay_as_written_and_numbers_become_numbers(tmp_path, name, betwee
         ("a,auc\nx,50\ny,100\nz,\n", "line 2: auc is 50, .*percent: divide by 100"),
         ("a,auc\nx,50\ny,101\n", "line 2: auc is 50, .*; correct the table"),
         ("a,auc\nx,50\ny,0.5\nz,1\n", "line 2: auc is 50, .*; correct the table"),
+        ("auc\n50\n60\n0.5\n1\n", "line 2: auc is 50, .*; correct the table"),  # half of them
         ("a,auc\n", "the table has no rows; check what wrote it"),
         ("a,x\n1,2\n", "no column auc; the columns are a, x"),
         ("auc, a,a\n1,2,3\n", "two columns are called a; rename one"),

@@ -11,9 +11,16 @@ from make_movies import save_h5, save_table
 from mesodecode.base.files import UserError
 from mesodecode.recordings.intake import frames_of
 from mesodecode.recordings.movie import Movie
+from mesodecode.recordings.readers.arrays import Variable
 from mesodecode.recordings.readers.behavior import read_behavior
-from mesodecode.recordings.readers.clocks import Frames, _alternate, read_times, seconds
-from mesodecode.recordings.readers.samples import shown
+from mesodecode.recordings.readers.clocks import (
+    Frames,
+    _alternate,
+    of_frames,
+    read_times,
+    seconds,
+)
+from mesodecode.recordings.readers.samples import Trace, check_spans, shown
 from mesodecode.recordings.session_sources import Sources
 
 TWENTY = Frames(600, 30.0)  # 20 s from 0 s on
@@ -127,17 +134,17 @@ def test_a_frame_lasts_as_long_as_most_do():
     assert Frames(5, 10.0).lasts == Frames(1, 10.0).lasts == pytest.approx(0.1)
 
 
-@pytest.mark.parametrize(("counts", "told"), [(2, False), (3, True)])
+@pytest.mark.parametrize(("counts", "told"), [(151, False), (152, True)])
 def test_a_wheel_may_turn_in_a_gap_by_half_more_than_between_samples(tmp_path, counts, told):
     t = np.arange(2000) / 100
     there = (t < 5) | (t > 8)
-    steps = np.where(np.arange(there.sum()) < 600, 1, 0)
+    steps = np.where(np.arange(there.sum()) < 600, 100, 0)
     steps[500] = counts  # of the first sample after the gap
     columns = {"t": t[there], "c": 7 + np.cumsum(steps)}
     wheel = {"behavior_encoder": "c", "counts_per_turn": 4096, "wheel_circumference": 47}
     if told:
         line = refusal(tmp_path / "b.csv", columns, **wheel)
-        assert "turned by 3 counts meanwhile" in line
+        assert "turned by 152 counts meanwhile" in line
     else:
         labels(tmp_path / "b.csv", columns, **wheel)
 
@@ -450,6 +457,96 @@ def test_a_span_of_dates_is_said_in_dates():
     assert shown(1.7e9, 1.7e9 + 0.5) == "2023-11-14T22:13:20.000 to 2023-11-14T22:13:20.500"
     assert shown(0, 2.0004) == "0 to 2 s"
     assert shown(5.0, 1.7e9) == "5 to 1700000000 s"  # one of them is none
+
+
+@pytest.mark.parametrize(("spread", "told"), [(0.0124, True), (0.0126, False)])
+def test_intervals_alternate_where_most_of_each_are_within_a_fifth_of_a_period(spread, told):
+    """Of a linear spread four fifths lie between the tenth and the 90th percentile."""
+    both = np.c_[np.full(401, 0.03), 0.02 - spread / 2 + np.linspace(0, spread, 401)]
+    assert _alternate(np.append(0, np.cumsum(both))) == told
+
+
+@pytest.mark.parametrize(
+    ("n_frames", "more", "told"),
+    [(100, 3, True), (100, 4, False), (990, 9, True), (990, 10, False), (1000, 10, True)],
+)
+def test_stamps_that_are_three_or_a_hundredth_off_are_told_to_be_cut(n_frames, more, told):
+    stamps = np.sort(np.random.default_rng(0).uniform(0, 9, n_frames + more))
+    with pytest.raises(UserError) as caught:
+        of_frames(stamps, "t", "t.npy", Frames(n_frames, 30.0))
+    assert ("; cut off those without a frame" in str(caught.value)) == told
+    assert f"needs {n_frames} (one a frame) or {2 * n_frames} (both" in str(caught.value)
+
+
+def off(n, by, every):
+    """Time stamps of `n` samples, one a second, of which every so many-th comes later."""
+    return np.cumsum(np.where(np.arange(n) % every == every - 1, 1 + by, 1.0)) - 1
+
+
+@pytest.mark.parametrize(
+    ("time", "frames", "slow"),
+    [
+        (off(60, 0.009, 1), Frames(300, 30.0), True),  # the intervals of nearly all differ by
+        (off(60, 0.0105, 2), Frames(300, 30.0), False),  # less than 1 %
+        (off(60, 0.1, 11), Frames(300, 30.0), True),  # but for a tenth
+        (off(60, 0.1, 9), Frames(300, 30.0), False),
+        (off(60, 0.0, 9)[:51], Frames(300, 30.0), False),  # five times as long as the movie
+        (off(60, 0.0, 9)[:52], Frames(300, 30.0), True),
+        (1.6 * np.arange(40), Frames(10, 1.0), True),  # half as long again as frames
+        (1.45 * np.arange(40), Frames(10, 1.0), False),
+        (0.95 * np.arange(60), Frames(300, 30.0), False),  # a second
+    ],
+)
+def test_samples_a_second_apart_are_taken_for_another_unit_where_they_outlast_the_movie(
+    time, frames, slow
+):
+    """Where fifty times is a usual log, of all that is sampled faster."""
+    if slow:
+        with pytest.raises(UserError, match=r"if in s, lasts .*behavior_time_unit"):
+            check_spans(time, frames, "x", "b.csv", guessed=True)
+    else:
+        check_spans(time, frames, "x", "b.csv", guessed=True)
+
+
+@pytest.mark.parametrize(
+    ("time", "words"),
+    [
+        (np.arange(1050.0), "are they numbers of frames? leave behavior_time out"),
+        (np.arange(1054.0), "say their unit in behavior_time_unit"),
+        (np.arange(950.0), "are they numbers of frames? leave behavior_time out"),
+        (np.arange(946.0), "say their unit in behavior_time_unit"),
+        (np.arange(0, 30700, 100.0), "are they in ms? set behavior_time_unit: ms"),  # .92 of it
+        (np.arange(0, 29500, 100.0), "say their unit in behavior_time_unit"),  # .88
+    ],
+)
+def test_of_a_clock_that_is_not_in_s_the_likely_unit_is_named(time, words):
+    with pytest.raises(UserError) as caught:
+        check_spans(time, Frames(1000, 30.0), "x", "b.csv", guessed=True)
+    assert words in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("long", "by", "same", "changes"),
+    [
+        (8, 2.1, 52, False),  # of 99 intervals a tenth may be twice as long
+        (12, 2.1, 52, True),
+        (12, 1.9, 52, False),
+        (0, 1, 52, False),
+        (0, 1, 48, True),  # most states follow another one
+    ],
+)
+def test_states_are_logged_as_they_change_or_time_and_again(long, by, same, changes):
+    time = np.append(0, np.cumsum(np.where(np.arange(99) < long, by, 1.0)))
+    states = np.append(0, np.cumsum(np.arange(99) >= same)) % 2
+    trace = Trace("b.csv", "x", Variable(states), time=time)
+    assert trace._changes(states) == changes
+
+
+@pytest.mark.parametrize(("ends", "gaps"), [(6.45, []), (6.55, [40])])
+def test_a_gap_is_longer_than_two_frames(ends, gaps):
+    time = np.r_[4.45 + np.arange(-40, 1) / 10, ends + np.arange(40) / 10]
+    trace = Trace("b.csv", "x", Variable(time), time=time, frames=Frames(10, 1.0))
+    assert trace._gaps(1.5)[1].tolist() == gaps
 
 
 def test_edges_of_exposures_alternate_only_where_both_intervals_last():

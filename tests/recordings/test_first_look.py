@@ -499,6 +499,8 @@ def test_light_of_calcium_comes_first_then_that_of_blood(tmp_path, lights, first
 @pytest.mark.parametrize(
     ("n_values", "left", "words"),
     [
+        (297, 0, "cut both to the same frames"),
+        (296, 0, "is a file cut short"),
         (301, 0, "cut both to the same frames"),
         (301, 1, "its last 1 frames are no whole cycle of channels"),
         (303, 1, "cut both to the same frames"),
@@ -510,3 +512,10 @@ def test_light_of_calcium_comes_first_then_that_of_blood(tmp_path, lights, first
 )
 def test_values_of_another_number_than_frames_are_told_what_to_do(n_values, left, words):
     assert words in of_another_length("labels", n_values, 300, *[left] * bool(left))
+
+
+@pytest.mark.parametrize(("n_frames", "more"), [(990, 9), (1000, 10), (1010, 10)])
+def test_of_a_long_movie_a_hundredth_of_its_frames_may_be_cut(n_frames, more):
+    for n_values in (n_frames - more, n_frames + more):
+        assert "cut both" in of_another_length("rois", n_values, n_frames)
+    assert "bring ROI signals onto" in of_another_length("rois", n_frames + more + 1, n_frames)

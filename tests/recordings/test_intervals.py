@@ -107,6 +107,16 @@ def test_intervals_that_cannot_be_those_of_the_movie(table, columns, options, wo
         labels(table(**columns), **options)
 
 
+@pytest.mark.parametrize(("last", "told"), [(11.95, False), (12.05, True)])
+def test_intervals_may_end_a_tenth_and_a_second_after_the_movie(table, last, told):
+    path = table(**{"Stop (s)": [2.6, 4.6, last]})
+    if told:
+        with pytest.raises(UserError, match=r"if in s, ends at 12\.05 s, but the movie at 10 s"):
+            labels(path)
+    else:
+        assert labels(path)[16:] == [1] * 4
+
+
 def test_intervals_that_hold_all_frames_are_counted(table):
     path = table(**{"Start (s)": [0.0], "Stop (s)": [10.0]})
     assert "holds 1 intervals" in seen(path, {}, 0.5, frames=FRAMES, **NAMED)

@@ -154,8 +154,8 @@ def test_a_bout_of_just_the_shortest_length_stays(rate):
 
 
 def test_a_frame_before_a_gap_lasts_as_long_as_others():
-    ends = locomotion.frame_ends(np.array([0.0, 1.0, 2.0, 4.0, 5.0, 6.4, 7.4]))
-    np.testing.assert_allclose(ends, [1, 2, 3, 5, 6.4, 7.4, 8.4])  # 1.4 is jitter, 2 a gap
+    ends = locomotion.frame_ends(np.array([0.0, 1.0, 2.0, 3.55, 4.55, 6.0, 7.0]))
+    np.testing.assert_allclose(ends, [1, 2, 3, 4.55, 6, 7, 8])  # 1.45 is jitter, 1.55 a gap
 
 
 @pytest.mark.parametrize(
@@ -190,3 +190,67 @@ def test_what_a_frame_has_hangs_on_frames_not_on_seconds(step):
 
     for slow, fast in zip(found(1.0), found(1 / 32), strict=True):
         np.testing.assert_array_equal(slow, fast)
+
+
+@pytest.mark.parametrize(
+    ("counts", "ways"),
+    [
+        ([0] * 5 + [10] + [0] * 5, True),
+        ([0] * 5 + [-10] + [0] * 5, True),
+        ([0] * 5 + [9] + [0] * 5, False),  # less than 1 mm
+        ([0] * 4 + [10] + [0] * 4, False),  # no rest of five samples
+        ([0] * 5 + [99] + [7] * 20 + [0] * 5, True),  # at 0 in a third of all rests
+        ([0] * 5 + [99] + [7] * 21 + [0] * 5, False),
+        ([0] * 5 + [7] * 5 + [10], False),  # it ends farthest away, as a position may
+        ([10] + [0] * 5 + [7] * 5 + [0] * 5, False),
+    ],
+)
+def test_counts_are_ways_where_a_wheel_that_rests_has_none(counts, ways):
+    """A way of 1 cm is 100 counts."""
+    assert locomotion.are_ways(np.array(counts), 100) == ways
+
+
+def stepped(*steps, turn=1000.0):
+    """A position in real numbers within a turn, from 0 on."""
+    return np.append(0, np.cumsum(steps)) % turn
+
+
+@pytest.mark.parametrize(
+    ("position", "runs_on"),
+    [
+        (stepped(*[100.0] * 9, 145, *[100] * 5), True),  # half as far again as other steps, or
+        (stepped(*[100.0] * 9, 155, *[100] * 5), False),
+        (stepped(*[1.0] * 999, 19, *[1] * 99), True),  # a fiftieth of a turn
+        (stepped(*[1.0] * 999, 21, *[1] * 99), False),
+        (stepped(*[240.0] * 20), True),  # a quarter of a turn at most
+        (stepped(*[260.0] * 20), False),
+        (np.where(np.arange(60) == 24, 1004, stepped(*[40.0] * 59)), True),  # noise of 0.5 %
+        (np.where(np.arange(60) == 24, 1006, stepped(*[40.0] * 59)), False),
+    ],
+)
+def test_how_far_a_wheel_may_have_turned_where_its_position_begins_anew(position, runs_on):
+    if runs_on:
+        found, full = locomotion.run_on(position, 1000.0, 1e9)
+        assert full == 1000
+        np.testing.assert_allclose(found % 1000, position % 1000)
+        assert (np.diff(found) > -10).all()
+    else:
+        with pytest.raises(ValueError, match=r"begins anew|stays within"):
+            locomotion.run_on(position, 1000.0, 1e9)
+
+
+@pytest.mark.parametrize(
+    ("position", "cm", "reset"),
+    [
+        ([0, 20, 40, 60, 80, 81, 0, 20], 50, True),  # by more than four other steps, and 1 cm
+        ([0, 20, 40, 60, 79, 0, 20], 50, False),
+        ([0, 20, 40, 60, 80, 81, 0, 20], 81, False),
+        ([0, 20, 40, 60, 80, 81, 1, 20], 50, False),  # not to 0
+    ],
+)
+def test_a_position_that_is_reset_goes_back_to_0_from_afar(position, cm, reset):
+    if reset:
+        with pytest.raises(ValueError, match="is reset from 81 to 0 at sample 6"):
+            locomotion.run_on(np.array(position), 1e6, cm)
+    else:
+        assert locomotion.run_on(np.array(position), 1e6, cm)[0].tolist() == position

@@ -16,7 +16,7 @@ from PIL import Image
 from mesodecode.base.files import UserError
 from mesodecode.cli import main
 from mesodecode.recordings import preprocess as stage
-from mesodecode.recordings.masks import read_masks
+from mesodecode.recordings.masks import _check_inside, read_masks
 from mesodecode.recordings.readers.imagej import outlines
 from mesodecode.recordings.recording import read_recording
 from mesodecode.simulation import simulate
@@ -479,3 +479,28 @@ def test_an_image_of_one_label_is_said_to_be_one_roi(tmp_path, capsys):
     tifffile.imwrite(tmp_path / "two.tif", image)
     read_masks(tmp_path / "two.tif", 8, 10)
     assert capsys.readouterr().err == ""
+
+
+@pytest.mark.parametrize(
+    ("x", "y", "inside"),
+    [
+        (-0.5, -0.5, True),
+        (8.5, 5.5, True),
+        (-0.52, 2, False),
+        (2, -0.52, False),
+        (8.52, 2, False),
+        (2, 5.52, False),
+    ],
+)
+def test_a_mask_reaches_to_the_edges_of_pixels(x, y, inside):
+    """Of 6 rows and 9 columns, whose centres are whole numbers."""
+    point, middle = np.array([x, y]), np.array([4, 3])
+    low, high = np.minimum(point, middle), np.maximum(point, middle)
+    if inside:
+        _check_inside("V1", low, high, 6, 9, "a.json")
+    else:
+        x, y = low if min(x, y) < 0 else high
+        with pytest.raises(
+            UserError, match=rf"V1 reaches to x = {x:g}, y = {y:g}, outside .* 9 x 6"
+        ):
+            _check_inside("V1", low, high, 6, 9, "a.json")

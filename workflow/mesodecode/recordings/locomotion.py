@@ -87,7 +87,7 @@ def run_on(position: np.ndarray, turn: float, cm: float) -> tuple[np.ndarray, fl
     whole = (position == np.rint(position)).all()
     for full in (turn, *COUNTERS) if whole else (turn,):
         over = size > full / 2
-        if not (0.5 * full < span <= 1.005 * full and over.any()):
+        if span > 1.005 * full or not over.any():
             continue
         anew = steps - full * np.rint(steps / full)
         usual = max(1.5 * size[~over].max(initial=0), 0.02 * full)
