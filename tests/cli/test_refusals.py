@@ -3,17 +3,23 @@
 from __future__ import annotations
 
 import importlib
+import re
+from pathlib import Path
 from types import SimpleNamespace
+from typing import Any
+from unittest import mock
 
 import pytest
 import yaml
 
 from make import STUDY
+from mesodecode import cli
 from mesodecode.base.files import UserError
 from mesodecode.cli import options
 from mesodecode.cli.explain import sides
 from mesodecode.cli.shift import shift
 from mesodecode.decoders.predictions import Predictions
+from mesodecode.study.targets import RUN, Target
 
 SEARCH = {"tune": {"linear": {"trials": 3, "search": {"C": [0.01, 0.1]}}}}
 
@@ -65,3 +71,146 @@ def test_shift_needs_a_model_and_recordings_of_all_mice_of_an_allocation(tmp_pat
     mine = [SimpleNamespace(mouse=mouse) for mouse in "ac"]
     with pytest.raises(UserError, match=r"^--recordings: none of mouse b, d of x; give the record"):
         shift._measure(SimpleNamespace(), item, mine, None, None)
+
+
+def two(*mice: str, **about: Any) -> Any:
+    """Return a stand-in for what reads recordings: one of each of some mice."""
+    made = [SimpleNamespace(mouse=mouse, path=Path(f"{mouse}.h5"), **about) for mouse in mice]
+    return lambda *_, **__: made
+
+
+PUPIL = Target("pupil", unit="mm")
+TRAINED = SimpleNamespace(
+    **{"train_mice": ("a",), "valid_mice": ("b",), "kind": "cnn", "target": RUN},
+    **{"settings": {"causal": False, "backbone": "x"}, "mouse": "a"},
+    allocate=lambda mice: SimpleNamespace(test=mice),
+)
+
+
+def by_path(paths, **_):
+    """Return a stand-in for a recording of each path, of the mouse that it is named by."""
+    return [SimpleNamespace(mouse=path.stem, path=path) for path in paths]
+
+
+KEPT = SimpleNamespace(settings={"frame_step": 3}, epoch=1)
+STUDY_OF = SimpleNamespace(config={"target": "run", "cohorts": {}}, ceilings={"d": {"n": "split"}})
+HELD = SimpleNamespace(decoder="d", split="split", target=PUPIL)
+ADAPT = (
+    "adapt --weights w.pt --train a.h5 --valid b.h5 --test c.h5 --decoder d --out o --validation v"
+)
+ADAPT_READ = {
+    "decoders.applied.load": TRAINED,
+    "decoders.validation.check_alike": None,
+    "study.adaptation.check": None,
+    "recordings.recording.with_labels_of": lambda found, _: found,
+}
+FINETUNE = "finetune --start s.pt --train a.h5 --valid b.h5 --out o --history h"
+SCORED = SimpleNamespace(decoder="d", allocation="x", target=PUPIL)
+
+# line, what stands in for files (function -> its value), what is said
+REFUSED = {
+    "decode-controls": (
+        "decode-controls --signals s.h5 --train-mice a --valid-mice b --test-mice c --windows d=2 "
+        "--out o",
+        {"confounds.signals.read": two("a")},
+        "--signals: nothing of mouse c; give the file of every mouse",
+    ),
+    "fit-linear": (
+        "fit-linear --train a.h5 --test c.h5 --predictions p --out o",
+        {},
+        "--valid or --valid-mice: needed, one of them",
+    ),
+    "pass-images": (
+        "pass-images --trained t.pt --recordings r.h5 --out o",
+        {
+            "decoders.weights.load_epochs": TRAINED,
+            "recordings.recording.read_recordings": two("c", "d"),
+            "cli.decoders._label_donors.exchange": lambda found, _: found,
+        },
+        "--recordings: of mice c, d; give those of one mouse",
+    ),
+    "choose: predictions": (
+        "choose --trained t.pt --valid v.h5 --test t.h5 --out o --history h",
+        {},
+        "--test, --predictions and --decoder: give all three, or none",
+    ),
+    "choose: steps": (
+        "choose --trained t.pt --valid v.h5 --test t.h5 --predictions p --decoder d --out o "
+        "--history h",
+        {"decoders.passed.Passed.read": SimpleNamespace(), "decoders.choose.kept": KEPT},
+        "t.pt: looked at every 3. frame; predict with its weights instead",
+    ),
+    "adapt: mice": (
+        ADAPT,
+        ADAPT_READ | {"recordings.recording.read_recordings": two("a", "b")},
+        "--train: give recordings of mouse a, and no others",
+    ),
+    "adapt: weights": (
+        f"{ADAPT} --normalise past --adapted-weights k.pt",
+        ADAPT_READ | {"recordings.recording.read_recordings": by_path},
+        "--adapted-weights: normalise are not in weights; leave it out, or fine-tune only",
+    ),
+    "ceilings": (
+        "ceilings --config c.yaml --held-out h --session-auc s.tsv --out o --gaps g --figure f",
+        {"study.study.load": STUDY_OF, "decoders.held_out.read": HELD},
+        "h/d/n.h5: decodes pupil, not run; make it again",
+    ),
+    "cohorts": (
+        "cohorts --config c.yaml --auc a.tsv --out o --figure f",
+        {"study.study.load": STUDY_OF},
+        "c.yaml: no cohorts; name groups of mice in `cohorts:`",
+    ),
+    "score: twice": (
+        "score --predictions a.h5 b.h5 --out o --sessions s --figure f",
+        {"decoders.predictions.read": SCORED, "scores.target_tables.tables": None},
+        "b.h5: decoder and allocation are also in a.h5",
+    ),
+    "score: run": (
+        "score --predictions a.h5 --out o --sessions s --figure f",
+        {"decoders.predictions.read": SimpleNamespace(**vars(SCORED) | {"target": RUN})},
+        "a.h5: decodes run; needs predictions of one trace, or of the same states",
+    ),
+    "adaptive": (
+        "adaptive --choice c.tsv --predictions p.h5 --of-validation v.h5 --decoder d --out o",
+        {
+            "base.tables.read_table": None,
+            "shift.variant_choice.chosen_of": "cnn",
+            "decoders.predictions.read": SimpleNamespace(decoder="gru", test_mouse="c"),
+        },
+        "--predictions: none of cnn, which c.tsv names; give all",
+    ),
+    "sides: masks": (
+        "sides --sessions s.tsv --masks m.tsv --out o --figure f",
+        {
+            "explain.cutout_tables.read_rows": None,
+            "base.tables.read_table": None,
+            "explain.sides.of_masks": [],
+        },
+        "m.tsv: no mask has its mirror image among the others",
+    ),
+    "align": (
+        "align --recordings r.h5 --measures m.h5 --landmarks l.tsv --atlas a.tif --out o",
+        {"recordings.qc.read_session": SimpleNamespace(settings={"binning": 2})},
+        "r.h5: binned; areas are of movies as recorded, without binning",
+    ),
+    "stack-roi": (
+        "stack-roi --recordings r.h5 --sets a+b --decoders d --rnn gru --out o",
+        {
+            "recordings.recording.read_recordings": two("a"),
+            "recordings.recording.target_of": PUPIL,
+        },
+        "stack-roi: of run and rest only, not of pupil; take train-roi",
+    ),
+}
+
+
+@pytest.mark.parametrize("name", REFUSED)
+def test_what_does_not_go_together_is_named(monkeypatch, name):
+    line, stubs, said = REFUSED[name]
+    for function, stub in stubs.items():
+        stub = stub if callable(stub) else mock.Mock(return_value=stub)
+        monkeypatch.setattr(f"mesodecode.{function}", stub)
+    words = line.split()
+    args = cli.parser(words[:1]).parse_args(words)
+    with pytest.raises(UserError, match=f"^{re.escape(said)}"):
+        args.run(args)

@@ -62,6 +62,31 @@ def test_simulation_is_the_same_again_and_sessions_share_neurons(made):
     assert not np.array_equal(other.image, made.image)
 
 
+def test_a_seed_makes_the_same_session_in_every_version():
+    """Means of the sizes of all that is made, and of these by their places, from 0 to 1."""
+    found = {}
+    for name, values in vars(population(number=1)).items():
+        sizes = np.abs(np.asarray(values, float)).ravel()
+        found[name] = sizes.mean(), sizes @ np.linspace(0, 1, sizes.size) / sizes.size
+    expected = {
+        "images": (126.7922, 62.66138),
+        "image": (4.5, 2.268487),
+        "start": (14.875, 9.958333),
+        "end": (15.125, 10.08333),
+        "time": (15.1, 10.07222),
+        "events": (0.5293465, 0.2648383),
+        "dff": (2.657572, 1.330512),
+        "speed": (2.192816, 0.4688703),
+        "pupil": (57.55038, 28.11845),
+        "filters": (0.0304656, 0.009975247),
+        "responsive": (0.6666667, 0.2121212),
+        "signal": (0.3121638, 0.1556184),
+    }
+    assert found.keys() == expected.keys()
+    for name, numbers in expected.items():
+        assert found[name] == pytest.approx(numbers, rel=1e-5), name
+
+
 @pytest.mark.parametrize("complex_share", [0.0, 0.5, 1.0])
 def test_a_neuron_responds_to_its_filter_or_to_the_energy_of_a_pair(monkeypatch, complex_share):
     drawn = []

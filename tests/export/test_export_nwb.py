@@ -28,6 +28,7 @@ from mesodecode.recordings.recording import Recording
 from mesodecode.study import study as studies
 from mesodecode.study.schema import defaults
 from mesodecode.study.session_ids import Session
+from texts import as_read
 
 T, RATE, H, W = 60, 20.0, 4, 6
 ROI = {"input": "rois", "model": "ridge"}
@@ -252,6 +253,41 @@ def test_session_and_subject(study):
         assert "placeholder" not in nwb.session_description
         subject = nwb.subject
         assert (subject.subject_id, subject.species, subject.sex) == ("a", "Mus musculus", "U")
+
+
+def test_a_file_says_what_its_numbers_are(study):
+    """Words, unit and size of each series; packed, and times of like frames are kept once."""
+    said, held, times = {}, {}, []
+
+    def look(name: str, one: h5py.Dataset | h5py.Group) -> None:
+        *_, series, last = ["", *name.split("/")]
+        if "description" in one.attrs and "pixel_mask" not in last:  # which are pynwb's words
+            said[last] = one.attrs["description"]
+        if last == "description":
+            said[series] = one.asstr()[()]
+        if last in ("data", "timestamps"):
+            assert (one.compression, one.shuffle) == ("gzip", True), name
+        if last == "data":
+            about = one.attrs["unit"], one.attrs["conversion"]
+            held[series.partition(".")[0]] = (one.dtype, one.shape, *about)
+        times.append(series) if last == "timestamps" else None
+
+    with h5py.File(study / f"nwb/{FIRST}.nwb") as file:
+        file.visititems(look)
+        keywords = file["general/keywords"].asstr()[:].tolist()
+        assert file["general/optophysiology/cortex/indicator"].asstr()[()] == "unknown"
+    assert held == {
+        "speed": ("f8", (T,), "m/s", 0.01),
+        "segment": ("i8", (T,), "n.a.", 1),
+        "roi_signals": ("f4", (T, 3), "a.u.", 1),
+        **dict.fromkeys(CONFIG["decoders"], ("f4", (T - 4,), "probability", 1)),
+    }
+    assert len(times) == 2  # of all frames, and of those with a window
+    assert keywords == ["widefield calcium imaging", "decoding", "locomotion"]
+    assert {"camera", "cortex", "signal", "states", "state", "start_time", "rois", "ophys"} < {
+        *said
+    }
+    as_read(said.values())
 
 
 def test_unknown_start_is_a_placeholder_that_says_so(study):
