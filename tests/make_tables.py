@@ -16,6 +16,7 @@ from make import ROOT
 from mesodecode.base.tables import read_table
 from mesodecode.cli import VERBS
 from mesodecode.explain import shap_maps
+from mesodecode.explain.map_verdicts import Evidence
 from mesodecode.scores import auc as auc_tables
 
 # R version 4.2.2 Patched (2022-11-10 r83330): `Rscript tests/r/reference.R`, that is
@@ -163,6 +164,24 @@ def said(axes) -> tuple[str, str, str]:
 def names_on(axis) -> list[str]:
     """What stands at the ticks of an axis."""
     return [text.get_text() for text in axis.get_ticklabels()]
+
+
+def checked(**change) -> Evidence:
+    """Evidence of all checks, made up: maps of two mice in three allocations, of six units."""
+    real = np.array([[6.0, 5, 4, 3, 2, 1], [6, 4, 5, 3, 1, 2], [5, 6, 4, 2, 3, 1]])
+    steps = np.array([[0.7, 0.6], [0.8, 0.5], [0.9, 0.7]])  # (allocations, shares)
+    drawn = np.stack([steps + 0.05, steps - 0.15], axis=1)
+    empty = np.empty((3, 0, 6))
+    given = {
+        **{"kind": "ROI", "units": tuple("123456"), "mice": np.array(["d", "d", "e"])},
+        **{"real": real, "randomised": real[:, [3, 0, 5, 1, 4, 2]], "null": real[:, ::-1]},
+        **{"planted": np.tile([1, 1, 0, 0, np.nan, 0], (3, 1)), "seeds": (real + 1, real[::-1])},
+        **{"share": np.array([0.25, 0.75]), "auc_intact": np.array([0.9, 0.8, 0.97])},
+        **{"auc": steps, "auc_random": drawn, "moved": 4 * steps, "moved_random": 3 * drawn},
+        **{"apart": -steps, "apart_random": drawn - 0.7, "noisy": empty},
+        **dict.fromkeys(("size", "signed", "told", "planted_times", "planted_signs"), empty),
+    }
+    return Evidence(**given | change)
 
 
 def map_of(values, allocation="one", **changes) -> shap_maps.ShapMap:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import re
 
 import h5py
 import numpy as np
@@ -51,6 +52,18 @@ def session(mouse, target, *, gain=3.0, level=40.0):
 def decode(sessions, target, **more):
     settings = SETTINGS | {"model": MODEL[target.name]} | more
     return controls.decode(sessions, ALLOCATION, {"net": (0, 0)}, settings).set_index("decoder")
+
+
+@BOTH
+def test_a_test_mouse_that_is_shorter_than_a_window_is_named(target):
+    *others, last = (session(mouse, target) for mouse in MICE)
+    made = {name: values[:9] for name, values in last.signals.items()}
+    short = dataclasses.replace(last, labels=last.labels[:9], signals=made)
+    words = rf"^controls of {re.escape(ALLOCATION.id)}: .*e1"
+    with pytest.raises(UserError, match=words):
+        controls.decode(
+            [*others, short], ALLOCATION, {"net": (5, 0)}, SETTINGS | {"model": MODEL[target.name]}
+        )
 
 
 @BOTH

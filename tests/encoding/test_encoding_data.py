@@ -11,6 +11,7 @@ import pytest
 
 from mesodecode.base import files
 from mesodecode.base.files import UserError
+from mesodecode.cli import main
 from mesodecode.cli.encoding import _data
 from mesodecode.encoding import folds, readers, responses, simulate, study
 from mesodecode.encoding.explainable import explainable
@@ -125,6 +126,20 @@ def test_a_simulated_session_is_read_as_one_and_its_truth_lies_beside_it(made, t
         )
         for name in file:
             assert np.array_equal(file[name], getattr(made, name))
+
+
+def test_the_verb_simulates_the_session_of_its_number(tmp_path, capsys):
+    line = ["simulate-encoding", "--out", str(tmp_path), "--session", "s2", "--number", "1"]
+    line += [word for key, n in SMALL.items() for word in ("--" + key.replace("_", "-"), str(n))]
+    assert main(line) == 0
+    said = capsys.readouterr().err
+    assert said == (
+        f"s2: 12 neurons, 8 responsive, 120 presentations of 10 images, in {tmp_path}\n"
+    )
+    expected = population(number=1)
+    with h5py.File(tmp_path / "s2.h5") as file, h5py.File(tmp_path / "s2_truth.h5") as truth:
+        assert np.array_equal(file["dff"], expected.dff)
+        assert np.array_equal(truth["signal"], expected.signal)
 
 
 def hdf5(path, **arrays):

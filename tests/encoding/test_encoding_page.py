@@ -15,6 +15,7 @@ from drawn import as_drawn
 from make import ROOT
 from make_browser import BROWSER, Browser
 from make_large_study import drawing
+from mesodecode.base import plots
 from mesodecode.cli import main
 from mesodecode.encoding import columns, figures, report, scores, study
 from mesodecode.report import references
@@ -69,6 +70,20 @@ def test_dots_of_a_figure_are_neurons_and_lines_their_means():
         if line.get_marker() not in ("None", "", None):
             y = np.median(line.get_ydata())
             assert round(y) in (0, 1) and (y < round(y)) == (len(line.get_xdata()) == 12)
+
+
+def test_the_verb_draws_scores_of_neurons_beside_their_summary(tmp_path, monkeypatch):
+    saved, paths = {}, [tmp_path / "neurons.tsv", tmp_path / "summary.tsv"]
+    _, summary, neurons = tables()
+    for path, table in zip(paths, (neurons, summary), strict=True):
+        table.to_csv(path, sep="\t", index=False)
+    monkeypatch.setattr(plots, "save", lambda *drawn, **about: saved.update(about, drawn=drawn))
+    line = ["encoding-figures", "--kind", "scores", "--tables", *paths, "--out", tmp_path / "f"]
+    assert main([*map(str, line)]) == 0
+    figure, out = saved.pop("drawn")
+    assert (len(figure.axes), out) == (2, str(tmp_path / "f"))
+    caption = figures.scores_caption(neurons)
+    assert saved == {"title": "Scores of the models", "caption": caption}
 
 
 @pytest.mark.parametrize(("by", "n"), [("images", (24, 13)), ("sessions", (20, 12))])

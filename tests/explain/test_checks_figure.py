@@ -6,27 +6,9 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from drawn import as_drawn
+from make_tables import checked
 from mesodecode.explain import checks_figure
-from mesodecode.explain.map_verdicts import Evidence
 from texts import as_read
-
-
-def checked(**change) -> Evidence:
-    """Evidence of all checks, made up: maps of two mice in three allocations, of six units."""
-    real = np.array([[6.0, 5, 4, 3, 2, 1], [6, 4, 5, 3, 1, 2], [5, 6, 4, 2, 3, 1]])
-    steps = np.array([[0.7, 0.6], [0.8, 0.5], [0.9, 0.7]])  # (allocations, shares)
-    drawn = np.stack([steps + 0.05, steps - 0.15], axis=1)
-    empty = np.empty((3, 0, 6))
-    given = {
-        **{"kind": "ROI", "units": tuple("123456"), "mice": np.array(["d", "d", "e"])},
-        **{"real": real, "randomised": real[:, [3, 0, 5, 1, 4, 2]], "null": real[:, ::-1]},
-        **{"planted": np.tile([1, 1, 0, 0, np.nan, 0], (3, 1)), "seeds": (real + 1, real[::-1])},
-        **{"share": np.array([0.25, 0.75]), "auc_intact": np.array([0.9, 0.8, 0.97])},
-        **{"auc": steps, "auc_random": drawn, "moved": 4 * steps, "moved_random": 3 * drawn},
-        **{"apart": -steps, "apart_random": drawn - 0.7, "noisy": empty},
-        **dict.fromkeys(("size", "signed", "told", "planted_times", "planted_signs"), empty),
-    }
-    return Evidence(**given | change)
 
 
 def test_all_checks_that_were_made_are_drawn():

@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import re
 from pathlib import Path
+from types import SimpleNamespace
+from unittest import mock
 
 import numpy as np
 import pandas as pd
@@ -17,6 +19,7 @@ from mesodecode.report import formats, report, section_words, sections, summarie
 from mesodecode.running import runtimes
 from mesodecode.scores import auc as auc_tables
 from mesodecode.scores import auc_figure, paired_tests
+from mesodecode.shift import cohort_losses
 from mesodecode.shift import columns as shift
 from mesodecode.study import study as studies
 from mesodecode.study import targets
@@ -150,6 +153,13 @@ def test_cohorts_answer_in_a_sentence(study):
     assert "from rig to lab no loss against training in their own cohort is shown, 0.170" in text
     assert "With fewer than 5 mice of a cohort, intervals hang on each of them." in text
     assert "Does it hold in another cohort" not in text_of(write_report(study))
+    assert section_words.across_cohorts({}, {"cohorts": table})["differences"] == []
+    about = dict.fromkeys(cohort_losses.COLUMNS, 1.0) | {"decoder": "cnn", "difference": "rotation"}
+    about |= {"unit": "degrees", "sentence": "It goes with the loss.", "p_holm": 0.01, "n_both": 0}
+    tables = {"cohorts": table, "cohort_shift": pd.DataFrame([about])}
+    words = section_words.across_cohorts({}, tables)
+    assert [row["sentence"] for row in words["differences"]] == ["It goes with the loss."]
+    assert words["goes_with"] == cohort_losses.headlines(tables["cohort_shift"])
 
 
 def test_complete_study_says_nothing_of_missing(study):
@@ -212,6 +222,21 @@ def test_seeds_versions_and_what_decoders_are(study):
     assert "GRU on all ROIs, ±15 frames" in text and "GRU on cnn (fine-tuned), ±5 frames" in text
     commit = formats.commit()
     assert commit == "" or commit.removesuffix("-dirty") in text
+
+
+def test_a_commit_is_that_of_a_tracked_file_and_none_where_there_is_no_git(monkeypatch):
+    said = {"ls-files": "formats.py\n", "describe": "0123456789ab-dirty\n"}
+
+    def git(line, cwd, **_):
+        assert line[0] == "git" and cwd == Path(formats.__file__).parent
+        return SimpleNamespace(stdout=said[line[1]])
+
+    monkeypatch.setattr(formats.subprocess, "run", git)
+    assert formats.commit() == "0123456789ab-dirty"
+    said["ls-files"] = ""  # installed in the folder of another repository
+    assert formats.commit() == ""
+    monkeypatch.setattr(formats.subprocess, "run", mock.Mock(side_effect=FileNotFoundError("git")))
+    assert formats.commit() == ""
 
 
 def test_settings_of_the_whole_study(study):
