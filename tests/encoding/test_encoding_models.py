@@ -122,6 +122,24 @@ def test_gabor_filters_see_their_own_orientation_and_no_grey():
     np.testing.assert_allclose(energy, energy[0], rtol=0.02)
 
 
+def test_a_pyramid_has_pairs_of_filters_a_third_of_a_wavelength_apart_and_their_energies():
+    """Of 16 px: wavelengths of 4, 6, 9 and 13.6 px, on grids of 12, 8, 5 and 4, four ways each."""
+    image = np.random.default_rng(0).normal(size=(16, 16))
+    (found,) = gabor_pyramid(image[None])
+    n = 144 + 64 + 25 + 16
+    assert found.shape == (4 * (2 * n + n),)
+    at, energy = 0, 4 * 2 * n
+    for wavelength, across in ((4, 12), (6, 8), (9, 5), (13.6, 4)):
+        for angle in (0, np.pi / 4, np.pi / 2, 3 * np.pi / 4):
+            where = (0.5 + np.array([1, across - 1])) * 16 / across  # the last of the second row
+            pair = [(image * gabor(16, *where, angle, wavelength, p)).sum() for p in (0, np.pi / 2)]
+            place = 2 * across - 1
+            mine = found[at : at + 2 * across**2]
+            np.testing.assert_allclose([mine[place], mine[across**2 + place]], pair, atol=1e-12)
+            np.testing.assert_allclose(found[energy + place], np.hypot(*pair), atol=1e-12)
+            at, energy = at + 2 * across**2, energy + across**2
+
+
 def test_pyramid_of_a_grey_image_is_zero_and_of_a_bright_one_linear():
     images = np.stack([np.full((16, 16), 3.0), np.random.default_rng(0).normal(size=(16, 16))])
     features = gabor_pyramid(images)
