@@ -382,6 +382,48 @@ def test_training_lowers_the_loss_and_predicts_in_units_of_the_responses():
     assert predicted.shape == (len(split.test), 5) and 800 < predicted.mean() < 1200
 
 
+@pytest.mark.parametrize(("optimizer", "patience"), [("sgd", 2), ("adam", 3)])
+def test_a_training_that_learns_nothing_more_ends_and_tells_each_epoch(capsys, optimizer, patience):
+    """Of 48 training presentations in batches of 20: three steps an epoch, at a rate of 0."""
+    data = responses()
+    settings = network(
+        **{"optimizer": optimizer, "learning_rate": 0.0, "epochs": 9, "batch_size": 20},
+        **{"early_stopping": patience, "l2": 0.0, "momentum": 0.5, "frozen": True},
+    )
+    split = folds.split_images(data, 1, 4, 0)
+    training, valid, _, _ = train.sources(data, split, settings)
+    model = train.network_of(data, settings)
+    for source in (training, valid):
+        source.freeze(model)
+    chosen = {key: settings[key] for key in train.SETTINGS}
+    history = train.fit(model, training, valid, **chosen).history
+    n, steps = 1 + patience, -(-len(split.train) // 20)
+    assert history["epoch"].tolist() == [*range(1, n + 1)] and set(history["lr"]) == {0}
+    assert history["step"].tolist() == [steps * epoch for epoch in range(1, n + 1)]
+    both = []
+    for source in (training, valid):
+        outputs, labels = source.logits(model, source.centres), source.labels[source.centres]
+        found = r2(labels.numpy(), outputs.numpy()).mean()
+        both.append((((outputs - labels) ** 2).mean().item(), found))
+    (_, train_r2), (valid_loss, valid_r2) = both
+    for name, value in {
+        "train_r2": train_r2,
+        "valid_r2": valid_r2,
+        "valid_loss": valid_loss,
+    }.items():
+        np.testing.assert_allclose(history[name], value, rtol=1e-5, err_msg=name)
+    said = capsys.readouterr().err.splitlines()
+    losses = [
+        f"train loss {loss:.4f}, valid loss {valid_loss:.4f}" for loss in history["train_loss"]
+    ]
+    assert [line for line in said if line.startswith("epoch")] == [
+        f"epoch {epoch}/9: {loss}, train R2 {train_r2:.3f}, valid R2 {valid_r2:.3f}"
+        for epoch, loss in enumerate(losses, 1)
+    ]
+    train.fit(model, training, valid, **chosen, quiet=True)
+    assert "train loss" not in capsys.readouterr().err
+
+
 def test_sgd_is_that_of_torch_with_momentum_and_l2():
     data = responses()
     settings = network(learning_rate=0.05, momentum=0.8, l2=0.01, epochs=1, batch_size=1000)
@@ -585,3 +627,5 @@ def test_what_is_predicted_is_of_the_epoch_that_is_kept():
     assert row["best_epoch"] == fitted.history["valid_loss"].argmin() + 1
     error = (((outputs - data.response[split.test]) / sd) ** 2).mean()
     assert row["test_loss"] == pytest.approx(error, rel=1e-3)
+    frozen = sweep.train_all(data, split, network(**settings, frozen=True), [line]).iloc[0]
+    assert np.isfinite(frozen["test_loss"]) and frozen["test_loss"] != row["test_loss"]
