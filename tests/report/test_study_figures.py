@@ -83,6 +83,13 @@ def test_same_animals_are_paired_by_allocation():
     assert row["difference"] == pytest.approx((0.02 + 0.03 + 0.04 + 0.05) / 4)
 
 
+def test_a_decoder_without_aucs_is_named():
+    cohort = pd.DataFrame({"session": ["s"], "mouse": ["m"]})
+    auc = pd.DataFrame({"decoder": ["cnn", "gru"], "auc": [0.5, 0.6]})
+    with pytest.raises(UserError, match="no decoder lin among the AUCs; there: cnn, gru"):
+        reproduction.reproduce(auc, cohort, {"lin": PAIRS["cnn"]})
+
+
 def test_other_animals_and_other_allocations_are_not_paired():
     auc = published_auc().query("decoder == 'cnn'")
     theirs = auc.groupby("test_mouse")["auc"].mean()

@@ -136,6 +136,32 @@ def test_the_answer_is_one_sentence_a_decoder():
     assert "no dates of sessions are known (set nwb.session_start, or nwb.sessions to a" in text
 
 
+def test_the_whole_answer_has_equal_numbers_and_days_of_both():
+    numbers = {
+        ("own", "others"): (0.9, 0.8, 0.1, 0.05, 0.15, 5),
+        ("own", "others_equal"): (0.9, 0.88, 0.02, -0.01, 0.05, 4),
+        ("own_near", "own_far"): (0.9, 0.87, 0.03, 0.01, 0.05, 4),
+        ("others_near", "others_far"): (0.8, 0.79, 0.01, -0.02, 0.04, 3),
+    }
+    columns = ["auc_a", "auc_b", "difference", "ci_low", "ci_high", "n_mice"]
+    table = [
+        {"decoder": "net", "a": a, "b": b, "days_a": 3.0, "days_b": 8.0, "n_same_day_a": 0.5}
+        | dict(zip(columns, values, strict=True))
+        for (a, b), values in numbers.items()
+    ]
+    ((verdict, text),) = as_read(ceiling_gaps.headlines(pd.DataFrame(table)))
+    assert verdict == "gap" and text == (
+        "net reaches an AUC of 0.800 in a mouse it never saw, and 0.900 if trained on other "
+        "sessions of that mouse instead: 0.100 (95 % interval 0.050 to 0.150, 5 mice) below its "
+        "ceiling; at equal numbers of training sessions it is 0.020 (95 % interval -0.010 to "
+        "0.050, 4 mice). Training near in days (3 on average) rather than far (8) changes the AUC "
+        "by 0.030 (95 % interval 0.010 to 0.050, 4 mice) in a mouse's own sessions, by 0.010 (95 % "
+        "interval -0.020 to 0.040, 3 mice) in those of other mice. Of a session's own training "
+        "sessions 0.5 are of its day on average: if they are parts of one recording, the ceiling "
+        "is too high."
+    )
+
+
 def test_sessions_of_one_day_in_training_are_warned_of():
     dates = DATES | {"a2": DATES["a1"], "b2": DATES["b1"], "c2": DATES["c1"]}
     table = rows(dates).set_index(["arm", "session"])

@@ -64,6 +64,12 @@ def test_a_loss_is_of_the_same_mouse_with_mice_as_the_unit():
     assert rows.iloc[1]["loss"] == pytest.approx(-0.01) and np.isnan(rows.iloc[1]["loss_low"])
 
 
+def test_a_loss_needs_mice_that_were_tested_from_both():
+    rows = cohort_matrix.table(auc_of(("1+2", "3", 0.9), ("x+y", "1", 0.8)), COHORTS)
+    across = rows.iloc[1]
+    assert (across["train_cohort"], across["n_paired"]) == ("rig", 0) and np.isnan(across["loss"])
+
+
 def test_protocols_of_all_allocations_are_said():
     mixed = BOTH.assign(protocol=["strict"] * 4 + ["transductive"] + ["strict"] * 4)
     rows = cohort_matrix.table(mixed, COHORTS)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from types import SimpleNamespace
 
 import numpy as np
 import pandas as pd
@@ -251,6 +252,25 @@ def test_mixed_model_is_that_of_dense_matrices(seed):
 def test_mixed_model_says_what_it_cannot_do():
     p, note = mouse_tests.mixed_model(np.arange(5.0), np.arange(5), np.arange(5))
     assert np.isnan(p) and "two allocations of each" in note
+    p, note = mouse_tests.mixed_model(np.arange(4.0), np.zeros(4), np.arange(4))
+    assert np.isnan(p) and "two test mice or more" in note
+
+
+@pytest.mark.parametrize(("converged", "error"), [(False, 1.0), (True, np.nan)])
+def test_a_mixed_model_that_does_not_converge_has_no_p(monkeypatch, converged, error):
+    from statsmodels.regression.mixed_linear_model import MixedLM
+
+    fit = SimpleNamespace(params=[1.0], bse=[error], converged=converged, vcomp=[1.0, 1.0])
+    monkeypatch.setattr(MixedLM, "fit", lambda *_, **__: fit)
+    p, note = mouse_tests.mixed_model(np.arange(20.0), TEST, VALID)
+    assert np.isnan(p) and note == "the fit did not converge"
+
+    def singular(*_, **__):
+        raise np.linalg.LinAlgError
+
+    monkeypatch.setattr(MixedLM, "fit", singular)
+    p, note = mouse_tests.mixed_model(np.arange(20.0), TEST, VALID)
+    assert np.isnan(p) and note == "the fit failed (singular)"
 
 
 # Under the null: how often each test finds what is not there

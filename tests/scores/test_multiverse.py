@@ -118,6 +118,12 @@ def test_which_family_is_higher_in_a_variant_is_of_the_mean_over_its_mice():
     assert words == "roi has the higher mean AUC of linear and roi in 2 of 2 variants."
 
 
+def test_one_variant_in_common_says_nothing_of_which_family_is_higher():
+    rows = table().query("variant == 'study' or family == 'linear'")
+    assert len(multiverse.sentences(rows)) == 2
+    assert multiverse._against(rows, "linear", "roi") == ""
+
+
 def test_the_verb_takes_the_worst_verdict_of_a_mouse_and_what_was_chosen(tmp_path, monkeypatch):
     monkeypatch.setattr("mesodecode.base.plots.save", lambda *_, **__: None)  # tested by itself
     line = {"model": "logistic_regression"}

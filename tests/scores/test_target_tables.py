@@ -72,6 +72,13 @@ def test_shifted_r2_is_that_of_rolled_values():
     np.testing.assert_allclose(fast, slow, atol=1e-5)
 
 
+def test_a_session_without_frames_changes_no_chance():
+    none = SessionPredictions("m3", *[np.empty(0, int)] * 3)
+    both = target_tables.shifted_r2({"a": trace(0), "none": none}, 7)
+    np.testing.assert_array_equal(both, target_tables.shifted_r2({"a": trace(0)}, 7))
+    assert np.isnan(target_tables.shifted_r2({"none": none}, 7)).all()
+
+
 def test_chance_is_the_mean_of_shifted_values():
     sessions = {"a": trace(0), "b": trace(1, n=31)}
     pooled, *_ = target_tables.tables(made(sessions, Target("pupil")), 30)

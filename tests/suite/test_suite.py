@@ -337,6 +337,20 @@ def test_stages_are_spoken_of_whose_tables_are_there(tmp_path):
         assert (row["predicted_error"], row["others_error"]) == (0.75, 0.25)
 
 
+@pytest.mark.parametrize("name", ["ceilings_gaps", "cohorts"])
+def test_tables_that_a_study_asks_for_are_needed(tmp_path, name):
+    folder = study_of(tmp_path / "a")
+    config = json.loads((folder / "config.json").read_text())
+    if name == "cohorts":
+        config["cohorts"] = {"one": MICE[:1], "two": MICE[1:]}
+    else:
+        config["mice"] = {mouse: [f"{mouse}_s{i}" for i in (1, 2, 3)] for mouse in MICE}
+        config["ceilings"]["decoders"] = ["net"]
+    (folder / "config.json").write_text(json.dumps(config))
+    with pytest.raises(UserError, match=rf"{name}\.tsv: no such table; make it"):
+        suite.table([folder])
+
+
 @pytest.mark.parametrize("maps", [{}, {"shap": {"decoder": "other"}}])
 def test_a_decoder_without_a_map_has_no_marks_for_one(tmp_path, maps):
     folder = study_of(tmp_path / "a")
