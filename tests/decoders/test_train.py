@@ -96,6 +96,29 @@ def test_it_learns_what_can_be_learned():
     assert losses[-1] < 0.5 * losses[0]
 
 
+def test_the_loss_of_the_epoch_so_far_is_shown_now_and_then(monkeypatch):
+    """Reading it waits for a GPU: every ten seconds, not every step."""
+    from mesodecode.decoders import train
+
+    now, shown = [0.0], []
+
+    class Shown(Progress):
+        def update(self, n, **more):
+            super().update(n, **more)
+            shown.append(more.get("loss"))
+
+    def monotonic():
+        now[0] += 1.0
+        return now[0]
+
+    monkeypatch.setattr(train, "Progress", Shown)
+    monkeypatch.setattr(train, "time", SimpleNamespace(monotonic=monotonic))
+    (line,) = run(epochs=1, batch_size=2).history
+    steps = [at for at, loss in enumerate(shown) if loss != (shown[at - 1] if at else None)]
+    assert len(shown) == 100 and set(np.diff(steps)) == {5}  # of two looks at the clock each
+    assert 0 < shown[-1] < 2 and abs(shown[-1] - line.train_loss) < 0.1
+
+
 def test_labels_of_chance_stay_at_chance():
     rng = np.random.default_rng(0)
     train, valid = (Points(rng.normal(size=(400, 3)), rng.integers(0, 2, 400)) for _ in range(2))

@@ -214,6 +214,50 @@ def test_osc_sends_numbers_in_the_place_of_the_probability():
         assert heard(row(NAMED, None))[2:5] == [-1, -1, -1]
 
 
+BAR = "█" * 21 + "░" * 19
+
+
+@pytest.mark.parametrize(
+    ("one", "shown"),
+    [
+        (
+            Row(7, 0.251, 0.53, "run", 1.54),
+            ["frame        7   0.25 s", f"probability  {BAR} 0.53", "state        [1;32mrun[0m",
+             "latency      1.5 ms", "lost         3"],
+        ),
+        (
+            Row(8, 0.5, 0.0, "rest", 2.0),
+            ["frame        8   0.50 s", f"probability  {'░' * 40} 0.00",
+             "state        [1;34mrest[0m", "latency      2.0 ms", "lost         3"],
+        ),
+        (
+            Row(9, 0.75, None, UNSURE, 30.0, ["no window", "stuck"]),
+            ["frame        9   0.75 s", "probability  no whole window yet",
+             "state        [1;33munsure[0m (no window,stuck)", "latency      30.0 ms",
+             "lost         3"],
+        ),
+        (
+            Row(9, 0.75, 41.56789, "", 3.0, ["late"], PX),
+            ["frame      9   0.75 s", "predicted  41.57", "state      [1;33munsure[0m (late)",
+             "latency    3.0 ms", "lost       3"],
+        ),
+    ],
+)  # fmt: skip
+def test_the_whole_panel(one, shown):
+    from rich.console import Console
+
+    from mesodecode.live.view import View
+
+    view = View(lambda: {"lost": 3})
+    view.close()
+    view._row = one.message()
+    console = Console(width=90, record=True, file=io.StringIO(), force_terminal=True)
+    console.print(view._table())
+    head, *lines, _ = console.export_text(styles=True).splitlines()
+    assert " mesodecode live " in head
+    assert [line.strip("│ ").replace("\x1b", "") for line in lines] == shown
+
+
 @pytest.mark.parametrize(("target", "made"), [(PX, 41.5), (NAMED, (0.25, 0.5, 0.25)), (RUN, 0.5)])
 def test_the_panel_shows_what_is_predicted(target, made):
     from rich.console import Console
