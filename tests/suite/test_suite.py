@@ -337,6 +337,27 @@ def test_stages_are_spoken_of_whose_tables_are_there(tmp_path):
         assert (row["predicted_error"], row["others_error"]) == (0.75, 0.25)
 
 
+def test_what_first_minutes_gain_is_spoken_of_where_a_decoder_has_them(tmp_path):
+    folder = study_of(tmp_path / "a")
+    config = json.loads((folder / "config.json").read_text())
+    early = {"adapted_from": "net", "coral": True, "first_unlabelled": 0.05}
+    config["decoders"]["early"] = early
+    (folder / "config.json").write_text(json.dumps(config))
+    for path in (folder / "predictions/net").iterdir():
+        item = predictions.read(path)
+        dataclasses.replace(item, decoder="early").write(folder / "predictions/early" / path.name)
+        if item.test_mouse == MICE[0]:  # to which net has given the wrong order
+            ((name, one),) = item.sessions.items()
+            turned = dataclasses.replace(one, probability=one.probability[::-1])
+            dataclasses.replace(item, sessions={name: turned}).write(path)
+    for name in ("auc", "calibration"):
+        table = pd.read_csv(folder / f"tables/{name}.tsv", sep="\t")
+        both = pd.concat([table, table.assign(decoder="early")])
+        write_table(both, folder / f"tables/{name}.tsv")
+    said = suite.table([folder]).set_index("decoder")["said"]
+    assert said.to_dict() == {"net": "qc m1", "early": "qc m1; first m1"}
+
+
 @pytest.mark.parametrize("name", ["ceilings_gaps", "cohorts"])
 def test_tables_that_a_study_asks_for_are_needed(tmp_path, name):
     folder = study_of(tmp_path / "a")
