@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import contextlib
+import platform
 import shutil
+import sys
 from importlib.machinery import ModuleSpec
 from types import SimpleNamespace
 
@@ -11,7 +13,8 @@ import h5py
 import pytest
 import torch
 
-from mesodecode import cli
+from make import ROOT
+from mesodecode import __version__, cli
 from mesodecode.base.files import write_checksum
 from mesodecode.running import doctor, partitions, preflight
 from mesodecode.running.preflight import FAIL, OK, SKIPPED, WARN, Check
@@ -82,6 +85,20 @@ def test_a_snakemake_of_another_environment_is_told(here, monkeypatch):
     assert state == WARN and "the shell's snakemake is /usr/bin/snakemake: `source " in words
     monkeypatch.setattr(shutil, "which", lambda name: None)
     assert "the shell finds no snakemake: `source " in doctor.python()[1]
+    monkeypatch.setattr(shutil, "which", lambda name: f"{sys.prefix}/bin/{name}")
+    state, words = doctor.python()
+    known = (
+        f"mesodecode {__version__} in {ROOT}; Python {platform.python_version()} in {sys.prefix}"
+    )
+    assert (state, words) == (OK, f"{known}, {platform.system()} {platform.machine()}")
+
+
+@pytest.mark.parametrize(("cuda", "build"), [(None, "the CPU"), ("13.0", "CUDA 13.0")])
+def test_the_build_of_torch_is_told(monkeypatch, cuda, build):
+    monkeypatch.setattr(torch.version, "cuda", cuda)
+    threads = torch.get_num_threads()
+    words = f"{torch.__version__}, built for {build}, {threads} threads"
+    assert doctor.torch_build() == (OK, words)
 
 
 def test_gpus_that_torch_does_not_use_are_told(monkeypatch):

@@ -10,6 +10,7 @@ import pytest
 from snakemake_interface_logger_plugins.common import LogEvent
 
 from make import STUDY, snakemake
+from mesodecode.running import job_progress
 from mesodecode.running.job_progress import VARIABLE, JobProgress
 
 
@@ -88,6 +89,22 @@ def test_jobs_side_by_side_halve_the_time_left():
     assert "about 0:0" in run.progress.line()  # what runs is partly done
     run.time += 60
     assert "left; now: fit 5" in run.progress.line()  # longer than the others: never below 0
+
+
+@pytest.mark.parametrize(
+    ("seconds", "words"),
+    [(0, "0:00"), (59.6, "1:00"), (3599, "59:59"), (3600, "1:00:00"), (36605, "10:10:05")],
+)
+def test_durations(seconds, words):
+    assert job_progress._duration(seconds) == words
+
+
+def test_a_job_without_words_is_called_by_its_rule():
+    one = job(1, "fit")
+    one.message = None
+    run = Run(one)
+    run.start(1)
+    assert run.progress.line() == "0:00: 0 of 1 jobs; now: fit"
 
 
 def test_an_allocation_is_done_with_its_last_job():

@@ -145,6 +145,8 @@ def test_why_snakemake_refuses_is_its_last_word():
     traceback = 'Traceback (most recent call last):\n  File "dag.py", line 12\n    scan(path)\n'
     error = "NotADirectoryError: [Errno 20] Not a directory: 'results'"
     assert plan.reason(f"Building DAG of jobs...\n{traceback}    ^^^^\n{error}\n\n") == error
+    long = "x" * 500 + "y" * 400
+    assert plan.reason(f"Building DAG of jobs...\n{long}") == long[-600:]
 
 
 def test_a_recording_that_is_none_is_named(tmp_path, monkeypatch):
@@ -507,6 +509,14 @@ def test_broken_movie_is_named(tmp_path, monkeypatch):
         source_files.movie_sizes(studies.resolve(STUDY))
 
 
+@pytest.mark.parametrize(
+    ("size", "words"),
+    [(0, "0 MB"), (4.4e6, "4 MB"), (999e6, "999 MB"), (1e9, "1.0 GB"), (12.34e9, "12.3 GB")],
+)
+def test_bytes_in_words(size, words):
+    assert preflight.gigabytes(size) == words
+
+
 @pytest.mark.parametrize(("free", "state"), [(200, OK), (110, WARN), (99, FAIL)])
 def test_disk_free(monkeypatch, free, state):
     usage = namedtuple("usage", "total used free")
@@ -526,10 +536,11 @@ def test_weights(tmp_path, monkeypatch):
     def check(**cnn):
         return preflight.weights(studies.resolve(STUDY | {"decoders": {"cnn": cnn}}))
 
-    assert check(pretrained="none").state == OK
-    assert check(pretrained="file:mine.pt").state == FAIL
+    assert check(pretrained="none") == preflight.Check("weights", OK, "none needed")
+    missing = "no file mine.pt; see pretrained: in the config"
+    assert check(pretrained="file:mine.pt") == preflight.Check("weights", FAIL, missing)
     Path("mine.pt").write_bytes(b"w")
-    assert check(pretrained="file:mine.pt").state == OK
+    assert check(pretrained="file:mine.pt") == preflight.Check("weights", OK, "1 files")
     write_checksum(Path("mine.pt"))
     assert check(pretrained="file:mine.pt").state == OK
     Path("mine.pt").write_bytes(b"v")
