@@ -90,6 +90,16 @@ def test_gaps_are_means_of_mice_with_their_interval():
     assert "net: not made, " in found.loc[("others_near", "others_far"), "sentence"]
 
 
+def test_decoders_and_mice_stand_in_the_order_of_the_table_not_of_letters():
+    turned = pd.concat([rows()[::-1], rows()[::-1].assign(decoder="a")])
+    assert list(dict.fromkeys(ceiling_gaps.of_mice(turned)["decoder"])) == ["net", "a"]
+    assert list(ceiling_gaps.of_mice(turned)["test_mouse"]) == ["c", "b", "a"] * 2
+    gaps = ceiling_gaps.gaps(turned)
+    assert list(dict.fromkeys(gaps["decoder"])) == ["net", "a"]
+    first, second = ceiling_gaps.headlines(gaps)
+    assert first[1].startswith("net reaches") and second[1].startswith("a reaches")
+
+
 def test_a_mouse_of_two_sessions_counts_once():
     table = ceiling_gaps.table(HELD, study_auc(a1=0.9, a2=0.7, b1=0.5, c1=0.6), SESSIONS, DATES)
     gap = ceiling_gaps.gaps(table).set_index(["a", "b"]).loc["own", "others"]

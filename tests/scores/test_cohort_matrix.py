@@ -70,6 +70,15 @@ def test_a_loss_needs_mice_that_were_tested_from_both():
     assert (across["train_cohort"], across["n_paired"]) == ("rig", 0) and np.isnan(across["loss"])
 
 
+def test_decoders_stand_in_the_order_of_the_table_not_of_letters():
+    both = pd.concat([BOTH, BOTH.assign(decoder="a")])
+    rows = cohort_matrix.table(both, COHORTS)
+    assert rows["decoder"].tolist() == ["cnn"] * 4 + ["a"] * 4
+    first, second = cohort_matrix.headlines(rows)
+    assert first[1].startswith("cnn, AUC of mice of the second: ")
+    assert second[1] == first[1].replace("cnn", "a", 1)
+
+
 def test_protocols_of_all_allocations_are_said():
     mixed = BOTH.assign(protocol=["strict"] * 4 + ["transductive"] + ["strict"] * 4)
     rows = cohort_matrix.table(mixed, COHORTS)

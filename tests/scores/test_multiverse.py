@@ -85,6 +85,16 @@ def test_sentences_say_what_holds_in_all_variants():
     assert "hindsight" not in multiverse.sentences(own)[0]
 
 
+def test_mice_and_families_stand_in_the_order_of_the_table_not_of_letters():
+    rows = [("linear", mouse, 0.5 + at / 10) for at, mouse in enumerate(["m10", "m2", "a"])]
+    auc = pd.DataFrame(rows, columns=["decoder", "test_mouse", "auc"])
+    made = multiverse.table(auc, {"linear": {"study": "linear"}}, None, {}, {})
+    assert made["test_mouse"].tolist() == ["m10", "m2", "a"]
+    turned = pd.concat([made.assign(family="z"), made])
+    first, second = multiverse.sentences(turned)
+    assert first.startswith("z: ") and second.startswith("linear: ")
+
+
 def test_variants_that_are_not_above_chance_are_named_in_order_of_letters():
     rows = table()
     one = rows[rows["family"] == "roi"].query("variant == 'study'").assign(auc=0.5)

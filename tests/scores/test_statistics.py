@@ -155,6 +155,16 @@ def test_only_ranks_count(a, b):
     assert published_tests.rank_sum(np.exp(a), np.exp(b)) == published_tests.rank_sum(a, b)
 
 
+def test_groups_stand_in_the_order_of_the_table_not_of_letters():
+    table = pd.DataFrame({"decoder": [*"zzaabb"], "auc": [0.1, 0.2, 0.4, 0.3, 0.6, 0.8]})
+    table["kind"] = table["decoder"].map({"z": "second", "a": "first", "b": "second"})
+    found = published_tests.compare(table, by="decoder")
+    assert list(zip(found["a"], found["b"], strict=True)) == [("z", "a"), ("z", "b"), ("a", "b")]
+    more = pd.concat([table, table.assign(decoder=table["decoder"] + "2")])
+    found = published_tests.compare(more, by="decoder", within="kind")
+    assert list(dict.fromkeys(found["family"])) == ["second", "first"]
+
+
 def test_summary_is_mean_and_sample_sd():
     found = published_tests.summary(toy(b=[0.5, 0.7], a=[0.9]))
     assert list(found["decoder"]) == ["b", "a"] and list(found["n"]) == [2, 1]
