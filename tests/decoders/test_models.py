@@ -35,6 +35,7 @@ from mesodecode.decoders.weights import (
     load_epochs,
     load_trained,
 )
+from mesodecode.study import schema
 
 TINY = "test_efficientnet"
 SRC = Path(models.__file__).parents[1]
@@ -405,6 +406,7 @@ def test_code_in_a_checkpoint_or_in_files_of_several_models_is_never_run(tmp_pat
 
 
 GRU = {"rnn": "gru", "hidden_size": 4, "num_layers": 2, "dropout": 0.0, "bidirectional": True}
+GRU = schema.defaults("roi_rnn") | GRU | {"dropped": [], "backbone": TINY}
 
 
 def gru_state(change=lambda value: value):
@@ -416,7 +418,7 @@ CLAIMS = {
     "units": ({"settings": GRU | {"hidden_size": 10**8}}, "other sizes than its settings"),
     "units past all numbers": ({"settings": GRU | {"hidden_size": 10**18}}, "no network"),
     "layers": ({"settings": GRU | {"num_layers": 10**9}}, "other sizes than its settings"),
-    "no units": ({"settings": {}}, "no network"),
+    "no units": ({"settings": {}}, "its settings lack"),
     "settings that are a list": ({"settings": [1]}, "no network"),
     "no weights": ({"state": {}}, "no tensor|no network"),
     "one value for all": (
@@ -463,9 +465,21 @@ def test_weights_of_a_cnn_that_are_none_are_refused(tmp_path, changes):
         load_trained(tmp_path / "w.pt", "cnn")
 
 
+@pytest.mark.parametrize(
+    "changed",
+    [{"backbone": "test_resnet"}, {"target": {"name": "states", "states": ["a", "b", "c"]}}],
+)
+def test_weights_of_another_cnn_than_their_settings_name_are_refused_by_file(tmp_path, changed):
+    path, state = tmp_path / "w.pt", CNNDecoder(TINY).state_dict()
+    Trained("cnn", {"backbone": TINY, **changed}, ("a",), ("b",), state).save(path)
+    with pytest.raises(UserError, match=r"w\.pt: weights of other sizes than its settings say"):
+        load_trained(path, "cnn").build()
+
+
 def test_opening_weights_reads_no_file_that_their_settings_name(tmp_path, monkeypatch):
     """Of any kind that reads images: files come from others, whose paths are theirs."""
     monkeypatch.setitem(weights.MADE_BY, "new", cnn_decoder)
+    monkeypatch.setitem(schema.files(), "new", schema.files()["cnn"])
     settings = {"backbone": TINY, "pretrained": f"file:{tmp_path}/none.pt"}
     state = CNNDecoder(TINY).state_dict()
     Trained("new", settings, ("a",), ("b",), state).save(tmp_path / "w.pt")

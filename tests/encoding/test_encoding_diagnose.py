@@ -157,7 +157,7 @@ def test_where_no_image_is_repeated_neither_lag_nor_data_are_blamed(whole):
     ):
         assert outcome(row)[:2] == ("not made", "")
         assert row["sentence"].endswith(": no image is repeated.")
-    assert row["limit"] == 3 / 40
+    assert row["limit"] == pytest.approx(3 / 40)
 
 
 def test_where_most_presentations_lie_outside_the_recording_no_lag_is_known(whole):
@@ -326,6 +326,27 @@ def test_what_a_quiet_neuron_knows_of_images_is_not_lost_beside_a_loud_one():
     quiet = 0.01 * image + rng.normal(0, 0.001, 100)
     found = diagnose.check_decoding(np.stack([quiet, rng.normal(0, 100, 100)], 1), image)
     assert found["verdict"] == "pass" and found["value"] > 3 * 0.2
+
+
+@pytest.mark.parametrize(
+    ("images", "repeats", "verdict", "limit"),
+    [
+        (2, 20, "pass", 0.75),  # thrice chance, 1.5, is never reached
+        (4, 20, "pass", 0.625),
+        (5, 20, "pass", 0.6),
+        (10, 20, "pass", 0.3),
+        (2, 6, "not made", 0.75),  # .5 ** 6: all could be told by luck
+        (1, 20, "not made", 1.0),
+    ],
+)
+def test_few_images_are_told_half_way_from_chance_to_all(images, repeats, verdict, limit):
+    image = np.repeat(np.arange(images), repeats)
+    told = np.eye(images)[image] + np.random.default_rng(0).normal(0, 0.01, (len(image), images))
+    row = diagnose.check_decoding(told, image)
+    assert (row["verdict"], row["limit"]) == (verdict, pytest.approx(limit))
+    if verdict == "pass":
+        nothing = diagnose.check_decoding(np.ones_like(told), image)
+        assert (nothing["verdict"], nothing["value"]) == ("fail", 1 / images)
 
 
 def test_rates_at_which_the_loss_falls_and_grows():

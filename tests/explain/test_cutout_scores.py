@@ -33,7 +33,7 @@ from mesodecode.explain import (
 )
 from mesodecode.explain.cutout_masks import CutoutMasks
 from mesodecode.recordings.recording import read_recording
-from mesodecode.study import importance, study
+from mesodecode.study import importance, schema, study
 from texts import as_read
 
 pytestmark = pytest.mark.usefixtures("one_thread")
@@ -186,7 +186,7 @@ def test_what_does_not_fit_is_refused_in_one_line(tmp_path, capsys):
     assert "no.npz: not weights of `mesodecode fit-linear`" in line
     sizes = {"rnn": "gru", "hidden_size": 2, "num_layers": 1, "bidirectional": False}
     rnn = RNNDecoder(3, cell="gru", hidden_size=2, bidirectional=False).state_dict()
-    settings = sizes | {"dropout": 0.0, "half_window": 1, "shift": 0}
+    settings = schema.defaults("roi_rnn") | sizes | {"dropped": []}
     Trained("roi_rnn", settings, ("a",), ("b",), rnn).save(tmp_path / "roi.pt")
     line = refused(capsys, tmp_path, [one], *squares, weights=tmp_path / "roi.pt")
     assert line.endswith("roi.pt: a 'roi_rnn' decoder reads no images, to cut areas from")

@@ -77,6 +77,18 @@ def test_numbers_of_samples_or_frames_are_no_seconds(tmp_path):
     assert (labels(tmp_path / "b.csv", columns, behavior_time_unit=30) == RAN).all()
 
 
+def test_a_rate_by_which_the_movie_ends_before_its_behaviour_is_said(tmp_path, capsys):
+    """Of 20 s of frames at 30/s that are taken to come at 40/s; not where frames have times."""
+    columns = {"t": TIME, "labels": RUNS.astype(int)}
+    labels(tmp_path / "b.csv", columns)
+    labels(tmp_path / "b.csv", columns, Frames(600, 40.0, np.arange(600) / 40))
+    assert "frame_rate" not in capsys.readouterr().err
+    labels(tmp_path / "b.csv", columns, Frames(600, 40.0))
+    words = "goes on to 20.49 s, the movie by frame_rate (40/s), which alone says when its frames "
+    words += "were taken, to 15 s; if both end together it is 29.28"
+    assert words in capsys.readouterr().err
+
+
 def test_slow_clocks_in_seconds_are_read(tmp_path):
     """States logged as they change, a speed a second, and behaviour that goes on for an hour."""
     columns = {"t": [0, 5, 10, 15, 20, 300, 303], "labels": [0, 1, 0, 1, 0, 1, 0]}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from types import SimpleNamespace
 
 import h5py
@@ -245,6 +246,22 @@ def test_frames_without_values_are_not_looked_at(lab, capsys):
     np.testing.assert_allclose(seen.time, np.arange(1, T - 1) / 10 * (T - 2) / T)
 
 
+def test_what_is_wrong_with_columns_that_were_told_by_their_names_is_said(lab, plain, capsys):
+    time = np.arange(T) / 20
+    for speed, words in (
+        (
+            np.where(np.arange(T) == 7, np.nan, WALK),
+            "behavior_speed: velocity): data/m1/20240101/wheel.csv: ",
+        ),
+        (0.01 * WALK, "all 60 frames are rest; a session needs both states"),
+    ):
+        plain(time=time, velocity=speed)
+        _, text, _ = init(lab, capsys)
+        assert words in " ".join(text.replace("#", "").split())
+        (lab / "lab.yaml").unlink()
+        (lab / "lab.png").unlink()
+
+
 def test_without_stamps_the_rate_is_left_to_check(lab, capsys):
     for path in lab.glob("data/*/*/frame_times.npy"):
         path.unlink()
@@ -480,6 +497,12 @@ def test_a_layout_that_needs_links_is_proved_before_they_are_made(tmp_path, monk
     _, text, _ = init(tmp_path, capsys)
     words = " ".join(text.replace("#", "").split())
     assert "could not be read: links/" in words and "/tmp" not in words.partition("study:")[2]
+    for path in tmp_path.glob("data/*.csv"):  # in m/s, which is said of the links
+        rows = "".join(f"{t / 10},{t // 15 % 2 * 1.5}\n" for t in range(80))
+        path.write_text(f"time,speed\n{rows}")
+    (tmp_path / "lab.yaml").unlink()
+    said = init(tmp_path, capsys)[2]
+    assert re.search(r"^links/\S+csv: speed goes up to 1.5", said, re.MULTILINE)
 
 
 @pytest.mark.parametrize(

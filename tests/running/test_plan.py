@@ -26,6 +26,7 @@ from mesodecode.recordings import heads, source_files
 from mesodecode.running import partitions, plan, preflight
 from mesodecode.running.plan import DryRun, Job
 from mesodecode.running.preflight import FAIL, OK, SKIPPED, WARN
+from mesodecode.study import correction_table
 from mesodecode.study import study as studies
 
 STUDY = {
@@ -1023,6 +1024,42 @@ def test_roi_files_without_the_dataset_that_the_config_names(tmp_path, monkeypat
         named = config | {"recordings": recordings | {"roi_dataset": dataset}}
         _, check = heads.named(studies.resolve(named))
         assert check.state == state and (state == OK or lacks in check.words)
+
+
+@pytest.mark.parametrize(
+    ("key", "values", "words"),
+    [
+        ("frame_times", np.arange(8) / 30, ""),
+        ("frame_times", np.arange(7) / 30, "has 7 time stamps"),
+        ("frame_times", np.arange(8) / 3, "3 frames/s"),
+        ("light_sources", np.tile([0, 1], 4), ""),
+        ("light_sources", np.tile([0, 1], 2), "has 4 light sources, but the movie has 8 frames"),
+        ("roi_masks", np.eye(4), ""),
+        ("roi_masks", np.ones((5, 4)), "5 x 4 px"),
+        ("brain_mask", np.ones((4, 5)), "4 x 5"),
+        ("dark_frame", np.ones((4, 5)), "4 x 5"),
+    ],
+)
+def test_what_is_read_with_a_movie_fits_it_before_jobs_start(
+    tmp_path, monkeypatch, capsys, key, values, words
+):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "data").mkdir()
+    named = {key: f"data/{{session}}_{key}.npy"}
+    own = {"movie": "data/{session}.npy"} | (named if key not in correction_table.FILES else {})
+    corrections = {"signal_channel": 0, "dff": "mean"} if key == "light_sources" else {}
+    corrections |= named if key in correction_table.FILES else {}
+    config = STUDY | {"recordings": STUDY["recordings"] | own, "corrections": corrections}
+    study = studies.resolve(config)
+    for session in study.mouse_of:
+        scipy.io.savemat(f"data/{session}.mat", LABELS)
+        np.save(f"data/{session}.npy", np.ones((8, 4, 4), np.uint16))
+        np.save(f"data/{session}_{key}.npy", values)
+    _, check = heads.named(study)
+    assert (check.what, check.state) == ("with movies", FAIL if words else OK)
+    assert words in check.words and "\n" not in check.words
+    assert check.words.startswith(f"data/a1_{key}.npy: " if words else "6 files ")
+    assert "npy" not in capsys.readouterr().err  # preprocessing says what it takes them for
 
 
 def test_hours_of_rules_stand_in_a_table(monkeypatch, capsys):

@@ -601,6 +601,30 @@ def test_two_movies_named_left_and_right_may_be_halves_of_one_image(tmp_path):
     assert "side by side" not in text
 
 
+@pytest.mark.parametrize(
+    ("movie", "behavior"),
+    [
+        ("m{i}_2024010{d}_{side}.tif", "m{i}_2024010{d}_behaviour log.csv"),
+        ("m{i}/2024010{d}/{side}.tif", "m{i}/2024010{d}/wheel.csv"),
+        ("m{i}_2024010{d}_{letter}.tif", "m{i}_2024010{d}_speed.csv"),
+    ],
+)
+def test_halves_of_one_image_with_one_behaviour_are_one_session(tmp_path, movie, behavior):
+    def names(pattern):
+        at = [(i, d, side) for i in range(3) for d in (1, 2) for side in ("left", "right")]
+        return [pattern.format(i=i, d=d, side=s, letter=s[0].upper()) for i, d, s in at]
+
+    study, text = made(tree(tmp_path / "one", *names(movie), *names(behavior)))
+    assert {mouse: len(of) for mouse, of in study.mice.items()} == {"m0": 2, "m1": 2, "m2": 2}
+    assert study.source("movie", next(iter(study.mouse_of))).endswith(names(movie)[0])
+    check_paths(study, "movie", "behavior")
+    assert "halves of one image, of which the first alone is read" in spoken(text)
+    # each has a behaviour of its own: ear marks, say
+    own = names(movie.replace(".tif", "_speed.csv").replace("/", "_"))
+    config, _ = made_text(tree(tmp_path / "two", *names(movie.replace("/", "_")), *own))
+    assert sum(map(len, config["mice"].values())) == 12
+
+
 def test_what_wfield_took_out_of_its_corrected_components_is_said(tmp_path):
     names = ("U.npy", "SVT.npy", "SVTcorr.npy", "wheel.csv")
     _, text = made(tree(tmp_path, *in_each(DAILY, *names)))

@@ -44,7 +44,10 @@ def choose(
     labels = torch.from_numpy(joined(valid, "label")).float()
     logits = torch.from_numpy(joined(valid, "logit"))
     rows = trained.rows(start)
-    lines = [Epoch(**trained.history[row]) for row in rows]
+    try:
+        lines = [Epoch(**trained.history[row]) for row in rows]
+    except TypeError as error:
+        raise UserError(f"{trained.path}: its history is of no epochs; train it anew") from error
     settings = trained.settings
     smoothing = settings.get("label_smoothing", 0.0)
     how = labels, smoothing, settings["early_stopping"], Target.of_settings(settings)

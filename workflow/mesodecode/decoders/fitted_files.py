@@ -11,6 +11,8 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
+from mesodecode.decoders import kept_settings
+from mesodecode.recordings.recording import FRAMES
 from mesodecode.study.kinds import FITTED
 
 
@@ -20,6 +22,15 @@ def module(kind: str) -> ModuleType:
 
 
 def load(path: Path) -> Any:
-    """Read a fitted model, by its suffix. Raises UserError if it is none."""
+    """Read a fitted model, by its suffix. Raises UserError if it is none, or lacks settings."""
     kinds = [name for name, kind in FITTED.items() if kind.suffix == path.suffix]
-    return module(kinds[0] if kinds else "linear").load(path)
+    kind = kinds[0] if kinds else "linear"
+    fitted = module(kind).load(path)
+    told = fitted.settings
+    if isinstance(told, dict):  # what a file does not say
+        told = {key: value for key, value in told.items() if key not in FRAMES or value}
+    kept_settings.check_mice(path, train_mice=fitted.train_mice, valid_mice=fitted.valid_mice)
+    kept_settings.check(path, kind, told)
+    if kind == "roi_classical":
+        kept_settings.check_columns(path, told, getattr(fitted.model, "n_features_in_", None))
+    return fitted

@@ -13,7 +13,7 @@ import torch
 from torch import nn
 
 from mesodecode.base.files import UserError, atomic_path, check_stored
-from mesodecode.decoders import choose, roi_networks, stacked
+from mesodecode.decoders import choose, kept_settings, roi_networks, stacked
 from mesodecode.decoders.checkpoint import Checkpoint
 from mesodecode.decoders.inputs import Source
 from mesodecode.decoders.networks import rnn_decoder
@@ -117,6 +117,7 @@ def read(
     ]
     if differ:
         raise UserError(f"{path}: trained with {'; '.join(differ)}; train it anew")
+    kept_settings.check(path, "roi_rnn", other | {"dropped": [], "roi_names": own})
     check_rois(own, recordings, path)
     check_frames(other, recordings, path)
     model = models[name]

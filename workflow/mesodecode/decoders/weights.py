@@ -12,6 +12,7 @@ import torch
 from torch import nn
 
 from mesodecode.base.files import UserError, atomic_path
+from mesodecode.decoders import kept_settings
 from mesodecode.decoders.backbones import _load_safely
 from mesodecode.decoders.device import reduced_dtype
 from mesodecode.decoders.networks import (
@@ -30,6 +31,8 @@ MADE_BY: dict[str, Make] = {
     "cnn_rnn": rnn_decoder,
     "roi_rnn": rnn_decoder,
 }
+OF_CHOICE = ("frame_step", "early_stopping")  # what `choose` asks of all epochs of a training
+OTHER_SIZES = "weights of other sizes than its settings say; train it anew"
 
 
 @dataclass(frozen=True)
@@ -38,7 +41,7 @@ class Trained:
 
     `kind` ("cnn"; "cnn_rnn" on features; "finetuned", CNN and RNN together; …) and `settings` say
     how to build it; `state` is its state dict; `train_mice` and `valid_mice` are the mice it has
-    seen.
+    seen; `path` is the file that it was read from, if any, which messages name.
     """
 
     kind: str
@@ -46,6 +49,7 @@ class Trained:
     train_mice: tuple[str, ...]
     valid_mice: tuple[str, ...]
     state: dict[str, torch.Tensor]
+    path: str = field(default="", compare=False)
 
     def __post_init__(self) -> None:
         self.allocate(())  # refuses a mouse in two roles
@@ -57,7 +61,7 @@ class Trained:
     def save(self, path: str | Path) -> None:
         """Write to `path`, whole or not at all."""
         with atomic_path(path) as part:
-            torch.save(vars(self), part)
+            torch.save({key: value for key, value in vars(self).items() if key != "path"}, part)
 
     def allocate(self, test_mice: Sequence[str]) -> Allocation:
         """Return the allocation of this network with `test_mice`.
@@ -67,9 +71,15 @@ class Trained:
         return Allocation(tuple(self.train_mice), tuple(self.valid_mice), tuple(test_mice))
 
     def build(self, device: torch.device | str = "cpu") -> nn.Module:
-        """Return the network in evaluation mode; of `precision: mixed` its CNN passes in that."""
-        model = _made(MADE_BY[self.kind], self.state, self.settings)
-        model.load_state_dict(self.state, strict=True)
+        """Return the network in evaluation mode; of `precision: mixed` its CNN passes in that.
+
+        Raises UserError if there is no such network, or the weights are those of another.
+        """
+        try:
+            model = _made(MADE_BY[self.kind], self.state, self.settings)
+            model.load_state_dict(self.state, strict=True)
+        except RuntimeError as error:
+            raise UserError(f"{self.path}: {OTHER_SIZES}") from error
         if self.settings.get("precision") == "mixed":
             for part in model.modules():
                 if isinstance(part, CNNDecoder):
@@ -95,16 +105,18 @@ class TrainedEpochs:
     history: list[dict[str, Any]]
     starts: list[int] = field(default_factory=list)
     identities: dict[int, str] = field(default_factory=dict)
+    path: str = field(default="", compare=False)
 
     def save(self, path: str | Path) -> None:
         """Write to `path`, whole or not at all."""
         with atomic_path(path) as part:
-            torch.save(vars(self), part)
+            torch.save({key: value for key, value in vars(self).items() if key != "path"}, part)
 
     def at(self, epoch: int, valid_mice: Sequence[str] = ()) -> Trained:
         """Return the network after an epoch, from 0, as chosen by `valid_mice`."""
         state = self.states[epoch]
-        return Trained(self.kind, self.settings, self.train_mice, tuple(valid_mice), state)
+        mice = self.train_mice, tuple(valid_mice)
+        return Trained(self.kind, self.settings, *mice, state, self.path)
 
     def rows(self, start: int | None = None) -> list[int]:
         """Return which states are of a training, from an epoch of its CNN where it starts from one.
@@ -133,15 +145,20 @@ def load_epochs(path: str | Path, *kinds: str) -> TrainedEpochs:
 
     Raises UserError if the file is something else, or of none of `kinds`, where they are given.
     """
+    no_training = (
+        f"{path}: not all epochs of a training; make it with --all-epochs of a verb that trains"
+    )
     try:
-        trained = TrainedEpochs(**_load_safely(Path(path)))
+        trained = TrainedEpochs(**_load_safely(Path(path)) | {"path": str(path)})
     except TypeError as error:
-        raise UserError(
-            f"{path}: not all epochs of a training; make it with --all-epochs of a verb that trains"
-        ) from error
+        raise UserError(no_training) from error
     if kinds and trained.kind not in kinds:
         raise UserError(f"{path}: of a '{trained.kind}' decoder; needs '{kinds[0]}'")
-    _check_states(path, trained, trained.states)
+    lists = trained.states, trained.history, trained.starts
+    if not (all(isinstance(one, list) for one in lists) and isinstance(trained.identities, dict)):
+        raise UserError(no_training)
+    kept_settings.check_mice(path, train_mice=trained.train_mice)
+    _check_states(path, trained, trained.states, OF_CHOICE)
     of_each = {len(trained.history), len(trained.starts) or len(trained.states)}
     if of_each != {len(trained.states)}:
         raise UserError(f"{path}: not as many lines of history as epochs; train it anew")
@@ -152,28 +169,34 @@ def load_trained(path: str | Path, *kinds: str) -> Trained:
     """Read weights that `Trained.save` wrote. Raises UserError if they are of none of `kinds`."""
     content = _load_safely(Path(path))
     try:
-        trained = Trained(**content)
+        trained = Trained(**content | {"path": str(path)})
     except TypeError as error:
         raise UserError(f"{path}: not weights of a mesodecode decoder") from error
+    except UserError as error:
+        raise UserError(f"{path}: {error}") from error
     if trained.kind not in kinds:
         needed = " or ".join(f"'{kind}'" for kind in kinds)
         raise UserError(f"{path}: weights of a '{trained.kind}' decoder; needs {needed}")
+    mice = {"train_mice": trained.train_mice, "valid_mice": trained.valid_mice}
+    kept_settings.check_mice(path, **mice)
     _check_states(path, trained, [trained.state])
     return trained
 
 
 def _check_states(
-    path: str | Path, trained: Trained | TrainedEpochs, states: list[dict[str, torch.Tensor]]
+    path: str | Path,
+    trained: Trained | TrainedEpochs,
+    states: list[dict[str, torch.Tensor]],
+    also: Sequence[str] = (),
 ) -> None:
     """Raise UserError unless each weight has all its values in the file, and the network no more.
 
     A tensor may claim any shape over one value, and settings any number of units. All epochs are of
-    one network.
+    one network. `also` as of `kept_settings.check`.
     """
     if trained.kind not in [*MADE_BY]:
         raise UserError(f"{path}: of a '{trained.kind}' decoder, a kind that is not known here")
-    if not isinstance(trained.settings, dict):
-        raise UserError(f"{path}: settings that are those of no network; train it anew")
+    kept_settings.check(path, trained.kind, trained.settings, also)
     for state in states:
         known = isinstance(state, dict) and len(state) > 0
         for name, value in state.items() if known else [("state", None)]:
@@ -198,7 +221,7 @@ def _check_states(
     except (LookupError, StopIteration, TypeError, ValueError, RuntimeError) as error:
         raise UserError(f"{path}: settings that are those of no network ({error!r})") from error
     if not fits:
-        raise UserError(f"{path}: weights of other sizes than its settings say; train it anew")
+        raise UserError(f"{path}: {OTHER_SIZES}")
 
 
 def _made(make: Make, state: dict[str, torch.Tensor], settings: dict[str, Any]) -> nn.Module:

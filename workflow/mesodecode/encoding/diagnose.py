@@ -145,14 +145,19 @@ def check_decoding(response: np.ndarray, image: np.ndarray) -> dict[str, Any]:
     repeat = np.empty(len(image), int)
     repeat[order] = np.arange(len(image)) - np.repeat(first, np.diff([*first, len(image)]))
     odd = repeat % 2 == 1
-    if not odd.any():
-        words = "Whether responses tell images is not known: no image is repeated"
-        return not_made("image information", MIN_DECODING / (repeat == 0).sum(), words)
+    chance = 1 / (repeat == 0).sum()
+    # thrice chance is more than all of two images: half way from chance to all, of less than five
+    limit = min(MIN_DECODING * chance, (1 + chance) / 2)
+    if chance ** odd.sum() > MAX_P:  # all of them could be told by luck
+        why = "too few presentations" if odd.any() else "no image is repeated"
+        words = f"Whether responses tell images is not known: {why}"
+        return not_made("image information", limit, words)
     sd = response.std(0)
     z = (response - response.mean(0)) / np.where(sd > 0, sd, 1)
-    model = NearestCentroid().fit(z[~odd], image[~odd])
-    accuracy, chance = float(model.score(z[odd], image[odd])), 1 / len(np.unique(image))
-    limit = MIN_DECODING * chance
+    accuracy = chance
+    if sd.any():
+        model = NearestCentroid().fit(z[~odd], image[~odd])
+        accuracy = float(model.score(z[odd], image[odd]))
     said = f"The image is read from single responses in {accuracy:.1%} of presentations (chance "
     said += f"{chance:.1%})"
     mend = ": the population does not know what was shown"

@@ -11,7 +11,12 @@ import numpy as np
 
 from mesodecode.base.files import UserError, one_line
 from mesodecode.recordings.corrections.movies import signal_frames
-from mesodecode.recordings.intake import movie_lights, numbers_of, of_another_length
+from mesodecode.recordings.intake import (
+    check_states,
+    movie_lights,
+    numbers_of,
+    of_another_length,
+)
 from mesodecode.recordings.movie import Movie, WithoutBlank
 from mesodecode.recordings.readers.arrays import Variable
 from mesodecode.recordings.readers.behavior import read_behavior
@@ -21,6 +26,7 @@ from mesodecode.recordings.readers.intervals import BEGIN_END
 from mesodecode.recordings.readers.light_sources import read_light_sources
 from mesodecode.recordings.readers.speeds import WRITTEN, apart
 from mesodecode.recordings.readers.traces import bracketed, read_variables
+from mesodecode.recordings.session_sources import Sources
 from mesodecode.recordings.source_files import session_movie
 from mesodecode.study.discovery import file_names as names
 from mesodecode.study.study import Study
@@ -93,8 +99,11 @@ def look_at(study: Study, session: str) -> FirstLook:
         try:
             _look_at_behavior(seen, settings | guessed, _at_rate(seen, settings | guessed, frames))
             seen.guessed = guessed
-        except (UserError, OSError):
+        except (UserError, OSError) as other:
             seen.wrong.append(_line(error))
+            if guessed and _line(other) != _line(error):
+                by = ", ".join(f"{key}: {name}" for key, name in guessed.items())
+                seen.wrong.append(f"by its names ({by}): {_line(other)}")
     return seen
 
 
@@ -129,6 +138,11 @@ def _look_at_behavior(seen: FirstLook, settings: dict[str, Any], frames: Frames)
             f"{of_another_length('labels', n_values, frames.count)}"
         )
     seen.labels, seen.speed = traces["labels"], traces.get("speed")
+    if seen.rate is not None:  # by another rate they are other moments
+        try:
+            check_states(traces, Sources.of(settings, None), frames)
+        except UserError as error:
+            seen.wrong.append(_line(error))
 
 
 def _guessed(settings: dict[str, Any]) -> dict[str, str]:

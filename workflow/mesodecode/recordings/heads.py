@@ -1,46 +1,75 @@
-"""Do files of behaviour and ROI signals hold what the config names? Asked before jobs read them."""
+"""Do files beside movies hold what the config names, and fit them? Asked before jobs read all."""
 
+import io
+from collections.abc import Callable
+from contextlib import redirect_stderr
 from pathlib import Path
+from typing import Any
 
-from mesodecode.base.files import UserError, first_few, one_line
+from mesodecode.base.files import UserError, first_few, matching, one_line
 from mesodecode.base.progress import Progress
+from mesodecode.recordings.corrections.movies import signal_frames
+from mesodecode.recordings.intake import frames_of, roi_masks, with_lights, without_blank
+from mesodecode.recordings.masks import read_brain, read_dark
 from mesodecode.recordings.readers.target_traces import check_names
 from mesodecode.recordings.roi_files import names_of
 from mesodecode.recordings.session_sources import Sources
 from mesodecode.recordings.source_files import unread
 from mesodecode.running.preflight import FAIL, OK, Check
+from mesodecode.study import correction_table
 from mesodecode.study.session_ids import OWN_FILES
 from mesodecode.study.study import Study
+
+# What a movie is read with, each by its key in the config.
+WITH_MOVIE = ("frame_times", "light_sources", "roi_masks", *correction_table.FILES)
 
 
 def named(study: Study) -> list[Check]:
     """Check that files of behaviour and ROI signals hold what the config names, by their heads.
 
-    Of sessions without a recording whose files are there; one line a fault.
+    And that time stamps, light sources and masks fit the movie that they are of, whose frames are
+    not read. Of sessions without a recording whose files are there; one line a fault.
     """
     if "simulate" in study.config:
         return []
     checks = []
-    for kind, key, look in (("behavior", "behaviour", _behavior), ("rois", "ROIs", _rois)):
-        found, faults, at = {}, {}, [s for s in unread(study) if study.source(kind, s)]
-        with Progress(len(at), "files", f"heads of {key}") as progress:
-            for session in at:
-                path = study.source(kind, session)
-                try:
-                    if Path(path).exists():  # what is fetched is not
-                        found[path] = look(study, session)
-                except (UserError, OSError) as error:
-                    words = one_line(error).removeprefix(f"{path}: ")
-                    faults.setdefault(words, []).append(path)
-                progress.update(1)
-        if kind == "rois" and study.roi_decoders and study.config["areas"] is None:
+    for key, kinds, look, fits in (
+        ("behaviour", ("behavior",), _behavior, "hold what the config names"),
+        ("ROIs", ("rois",), _rois, "hold what the config names"),
+        ("with movies", WITH_MOVIE, _with_movie, "of time stamps, light sources and masks fit"),
+    ):
+        found, faults = _looked_at(study, key, kinds, look)
+        if key == "ROIs" and study.roi_decoders and study.config["areas"] is None:
             faults |= _other_rois(found)
         for words, paths in faults.items():
             more = f" (and {len(paths) - 1} more files)" if len(paths) > 1 else ""
             checks.append(Check(key, FAIL, f"{paths[0]}: {words}{more}"))
         if found and not faults:
-            checks.append(Check(key, OK, f"{len(found)} files hold what the config names"))
+            checks.append(Check(key, OK, f"{len(found)} files {fits}"))
     return checks
+
+
+def _looked_at(
+    study: Study, key: str, kinds: tuple[str, ...], look: Callable[[Study, str], Any]
+) -> tuple[dict[str, Any], dict[str, list[str]]]:
+    """Return file -> what `look` finds in it, and what is wrong -> files, of `kinds` of files."""
+    found: dict[str, Any] = {}
+    faults: dict[str, list[str]] = {}
+    files = {s: [path for kind in kinds for path in study.sources(kind, s)] for s in unread(study)}
+    files = {session: paths for session, paths in files.items() if paths}
+    with Progress(len(files), "sessions", f"heads of {key}") as progress:
+        for session, paths in files.items():
+            try:
+                if all(Path(path).exists() for path in paths):  # what is fetched is not
+                    found |= dict.fromkeys(paths, look(study, session))
+            except (UserError, OSError) as error:
+                words = one_line(error)
+                path = next((p for p in paths if words.startswith(f"{p}: ")), paths[0])
+                for movie in study.sources("movie", session):  # one fault of all sessions is one
+                    words = words.replace(movie, "its movie")
+                faults.setdefault(words.removeprefix(f"{path}: "), []).append(path)
+            progress.update(1)
+    return found, faults
 
 
 def _sources(study: Study, session: str) -> Sources:
@@ -57,6 +86,27 @@ def _behavior(study: Study, session: str) -> None:
 def _rois(study: Study, session: str) -> tuple[str, ...] | None:
     of = _sources(study, session)
     return names_of(of.rois, of.roi_dataset, of.behavior_names)
+
+
+def _with_movie(study: Study, session: str) -> None:
+    """Read what tells of a movie, as preprocessing does; what it says is said there."""
+    tables, files = study.of_session(session), {k: study.source(k, session) for k in WITH_MOVIE}
+    movie = {kind: study.source(kind, session) for kind in OWN_FILES}
+    corrections = {k: files.get(k, v) for k, v in tables["corrections"].items()}
+    of = Sources.of(tables["recordings"] | movie, corrections)
+    if not all(f.exists() for path in study.sources("movie", session) for f in matching(path)):
+        return  # it is still to be fetched
+    with redirect_stderr(io.StringIO()), of.open() as opened:
+        movie = without_blank(opened, of)
+        of, lights = with_lights(of, movie)
+        taken = signal_frames(movie.shape[0], of.corrections, lights and lights.values)
+        frames_of(of, movie, taken, lights)
+        size = movie.shape[1:]
+        roi_masks(of, *size)
+        if of.files["brain_mask"]:
+            read_brain(of.files["brain_mask"], *size, movie.path)
+        if of.files["dark_frame"]:
+            read_dark(of.files["dark_frame"], *size, movie.path)
 
 
 def _other_rois(found: dict[str, tuple[str, ...] | None]) -> dict[str, list[str]]:

@@ -69,17 +69,14 @@ class Intake:
 def opened(sources: Sources) -> Iterator[Intake]:
     """Yield a session's files, checked. Raises UserError if they do not fit together."""
     with sources.open() as movie:
-        if movie.blank is not None:
-            movie = WithoutBlank(movie, sources.channels if sources.light_sources is None else 1)
-            without = movie.n_all - movie.shape[0]
-            say(f"{movie.path}: {without} of {movie.n_all} frames have no values: left out")
+        movie = without_blank(movie, sources)
         brain = sources.files["brain_mask"]
         if movie.names and sources.corrections is not None and sources.light_sources is None:
             check_signal(movie.names, sources.corrections["signal_channel"], movie.path)
         if brain is not None:
             brain = read_brain(brain, *movie.shape[1:], movie.path)
         filled = FilledMovie(movie, brain)
-        sources, lights = _with_lights(sources, movie)
+        sources, lights = with_lights(sources, movie)
         raw = _measured(sources, movie, filled, lights)
         told = lights and lights.values
         stack = corrected(raw, sources.corrections, sources.frame_rate, told, filled.outside)
@@ -90,7 +87,9 @@ def opened(sources: Sources) -> Iterator[Intake]:
             traces["time"] = frames.time
         if movie.segment is not None:
             traces["segment"] = of_both(movie.segment[taken], traces.get("segment"))
-        names, masks = None, _roi_masks(sources, stack, filled)
+        names, masks = None, roi_masks(sources, *stack.shape[1:])
+        if masks is not None and filled.outside is not None:
+            masks = masks.within(~filled.outside, sources.roi_masks)
         if sources.rois is not None:
             signals = read_signals(
                 sources.rois, stack.shape[0], sources.roi_dataset, sources.behavior_names
@@ -125,7 +124,17 @@ def _behavior(sources: Sources, frames: Frames) -> tuple[Target, dict[str, np.nd
     return target, traces
 
 
-def _with_lights(sources: Sources, movie: Movie) -> tuple[Sources, Lights | None]:
+def without_blank(movie: Movie, sources: Sources) -> Movie:
+    """Return a movie without its frames that have no values, which a line counts."""
+    if movie.blank is None:
+        return movie
+    movie = WithoutBlank(movie, sources.channels if sources.light_sources is None else 1)
+    left = movie.n_all - movie.shape[0]
+    say(f"{movie.path}: {left} of {movie.n_all} frames have no values: left out")
+    return movie
+
+
+def with_lights(sources: Sources, movie: Movie) -> tuple[Sources, Lights | None]:
     """Return the light sources of a movie, None if no file tells them, and the sources with them.
 
     A movie of the signal alone has one channel, whatever number its light has.
@@ -207,18 +216,16 @@ def _measured(
     return Measured(checked, channels)
 
 
-def _roi_masks(sources: Sources, stack: Measured | Chain, filled: FilledMovie) -> Masks | None:
-    """Return the masks of ROIs whose signals the movie gives, None if there are none."""
-    path = sources.roi_masks
-    if path is None:
+def roi_masks(sources: Sources, height: int, width: int) -> Masks | None:
+    """Return the masks of ROIs whose signals a movie of height x width px gives, None without."""
+    if (path := sources.roi_masks) is None:
         return None
     if (sources.corrections or {}).get("binning", 1) > 1:
         raise UserError(
             f"{path}: masks are in pixels of the movie as recorded, so binning cannot go with "
             "them; use image_size, which comes after them"
         )
-    masks = read_masks(path, *stack.shape[1:], sources.roi_dataset)
-    return masks if filled.outside is None else masks.within(~filled.outside, path)
+    return read_masks(path, height, width, sources.roi_dataset)
 
 
 def of_used_channels(movie: Movie, sources: Sources) -> np.ndarray | None:

@@ -13,6 +13,7 @@ import difflib
 import functools
 import math
 import re
+import textwrap
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
@@ -175,6 +176,12 @@ def check_flags(values: dict[str, Any], name: str) -> None:
 def check_value(value: Any, name: str, key: str, where: str) -> None:
     """Raise UserError naming `where` in the config if `value` is none that setting `key` takes."""
     _check(value, properties(name)[key], where, name)
+
+
+def fault(value: Any, spec: Mapping[str, Any]) -> str:
+    """Return why `value` is none that a setting takes, in short, "" if it is one."""
+    error = jsonschema.exceptions.best_match(_Validator(spec).iter_errors(value))
+    return "" if error is None else textwrap.shorten(error.message, 100)
 
 
 def in_frames(value: Any, spec: dict[str, Any], rate: float, where: str) -> Any:

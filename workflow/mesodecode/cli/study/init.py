@@ -12,9 +12,11 @@ Example: mesodecode init data --out mylab.yaml
 from __future__ import annotations
 
 import argparse
+import io
 import shlex
 import sys
 import tempfile
+from contextlib import redirect_stderr
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -104,7 +106,10 @@ def prove(found: Found, figure: Path | None) -> None:
         if found.links:
             recordings = study.config["recordings"]
             study.config["recordings"] = {k: _moved(v, folder) for k, v in recordings.items()}
-        seen = look_at(study, next(iter(study.mouse_of)))
+        with redirect_stderr(io.StringIO()) as said:  # of the links, whose folder is gone
+            seen = look_at(study, next(iter(study.mouse_of)))
+    for line in said.getvalue().splitlines():
+        say(line.replace(f"{folder}/", ""))
     seen.wrong = [line.replace(f"{folder}/", "") for line in seen.wrong]
     found.notes += [f"FILL IN: {seen.session} could not be read: {line}" for line in seen.wrong]
     for key, name in (seen.guessed_times | seen.guessed).items():

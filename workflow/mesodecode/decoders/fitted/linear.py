@@ -18,6 +18,7 @@ import numpy as np
 from mesodecode.base.files import UserError, atomic_path, check_stored, one_line
 from mesodecode.base.progress import Progress
 from mesodecode.base.windows import IMAGE_REACH, decoded, tell_short
+from mesodecode.decoders import kept_settings
 from mesodecode.decoders.fitted_models import check_labels, predicted_by
 from mesodecode.decoders.predictions import SessionPredictions
 from mesodecode.recordings.baseline import normalising, prepared
@@ -223,23 +224,40 @@ def load(path: str | Path) -> LinearWeights:
         check_stored(path)
         with np.load(path, allow_pickle=False) as file:
             content = dict(file)
-        mice = {key: tuple(map(str, content.pop(key))) for key in ("train_mice", "valid_mice")}
+        names = {key: content.pop(key) for key in ("train_mice", "valid_mice")}
+        mice = {key: tuple(of.tolist()) if of.ndim == 1 else of for key, of in names.items()}
         baseline = int(content.pop("baseline", 0)) or None
         size = tuple(map(int, content.pop("size", ())))
         numbers = {"pixels": int(content["pixels"]), "baseline": baseline, "size": size}
         numbers["frame_rate"] = float(content.pop("frame_rate", 0)) or None
         if "target" in content:
             kept = json.loads(str(content.pop("target")))
+            kept_settings.check(path, "linear", {"target": kept})
             numbers["target"] = Target.of_settings({"target": kept})
         types = {"causal": bool, "normalise_from": str, "warm_up": float}
         numbers |= {key: kind(content[key]) for key, kind in types.items() if key in content}
-        return LinearWeights(**content | mice | numbers)
+        made = LinearWeights(**content | mice | numbers)
+        _check_sizes(made)
+        return made
     except FileNotFoundError:
         raise
     except (OSError, ValueError, KeyError, TypeError, BadZipFile) as error:
         raise UserError(
             f"{path}: not weights of `mesodecode fit-linear` ({one_line(error)}); fit them again"
         ) from error
+
+
+def _check_sizes(made: LinearWeights) -> None:
+    """Raise ValueError unless there is a number a pixel, and as many outputs as of the target."""
+    outputs, n = made.target.outputs, np.size(made.mean)
+    coef = (outputs, n) if made.target.states else (n,)
+    shapes = {"coef": coef, "intercept": (outputs,), "mean": (n,), "scale": (n,)}
+    if made.pixels < 1:
+        raise ValueError(f"pixels: {made.pixels}")
+    for name, shape in shapes.items():
+        values = getattr(made, name)
+        if values.dtype.kind not in "fiu" or values.shape != shape or not n:
+            raise ValueError(f"{name}: {values.dtype} {values.shape}, not numbers {shape}")
 
 
 def predict_linear(

@@ -337,6 +337,12 @@ def check_spans(
             f"{path}: {name} covers {shown(time[0], time[-1])}, but the movie "
             f"{shown(starts[0], starts[-1])}; {words}"
         )
+    if frames.time is None and time[-1] > (1 + 2 * NEAR) * movie:
+        say(
+            f"{path}: {name} goes on to {time[-1]:.4g} s, the movie by frame_rate "
+            f"({frames.rate:g}/s), which alone says when its frames were taken, to {movie:.4g} s; "
+            f"if both end together it is {frames.count / time[-1]:.4g}"
+        )
 
 
 def check_axes(lasts: float, frames: Frames, name: str, path: str | Path) -> None:

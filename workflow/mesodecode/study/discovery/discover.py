@@ -124,7 +124,7 @@ def files_in(folder: str | Path) -> dict[PurePosixPath, int]:
 
 def _sessions(roles: dict[str, dict[PurePosixPath, int]]) -> list[Session]:
     behavior = [*roles["behavior"]]
-    movies = sessions_of(units_of(roles["movie"], behavior, roles["temporal"]))
+    movies = sessions_of(units_of(roles["movie"], behavior, roles["temporal"]), behavior)
     everywhere = set.intersection(*({v for part in key for v in part} for key in movies))
     sessions = []
     for key, movie in movies.items():

@@ -115,7 +115,8 @@ def _by_name(path: PurePosixPath) -> tuple[str, int]:
         return ("aside" if behaves else "times"), 0
     if {"light", "source"} <= words or "lightsource" in words:
         return "lights", 0
-    if words & names.ASIDE or stem == "T":
+    aside = words & names.ASIDE - ({"log"} if behaves else set())  # behaviour_log.csv
+    if aside or stem == "T":
         return "aside", 0
     if words & names.ROIS:
         return "rois", 0

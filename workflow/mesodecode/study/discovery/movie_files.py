@@ -36,6 +36,7 @@ _LAST_NUMBER = re.compile(r"(?P<base>.*?)[-_ .]?(?P<n>\d+)")
 _SUFFIXES = re.compile(
     rf"(?:{'|'.join(map(re.escape, (*MOVIES, *EITHER, *FLAT, *TABLES, '.ome')))})+$", re.I
 )
+SIDES = (("left", "right"), ("l", "r"), ("lh", "rh"))
 _IMAGES = ("img", "image", "frame", "frames", "file", "stack", "movie", "video", "part")
 
 
@@ -190,9 +191,14 @@ def _holds(text: str, name: str) -> bool:
     return bool(name) and name in text and bool(re.search(bounded, text))
 
 
-def sessions_of(units: list[Unit]) -> dict[tuple[tuple[str, ...], ...], Recorded]:
-    """Return what tells a session -> its movie: wavelengths and versions of one are one session."""
-    units = _with_lights(units)
+def sessions_of(
+    units: list[Unit], behavior: Iterable[PurePosixPath] = ()
+) -> dict[tuple[tuple[str, ...], ...], Recorded]:
+    """Return what tells a session -> its movie: wavelengths and versions of one are one session.
+
+    So are halves of an image (left and right) of which `behavior` has one file for both.
+    """
+    units = _with_halves(_with_lights(units), list(behavior))
     groups: dict[tuple[tuple[str, ...], ...], list[Unit]] = defaultdict(list)
     for unit in units:
         groups[unit.key("light", "made", "role")].append(unit)
@@ -211,6 +217,27 @@ def sessions_of(units: list[Unit]) -> dict[tuple[tuple[str, ...], ...], Recorded
         taken = _taken(ordered)
         found[key] = Recorded(taken, [unit for unit in versions if unit not in taken])
     return found
+
+
+def _with_halves(units: list[Unit], behavior: list[PurePosixPath]) -> list[Unit]:
+    """Return units with left and right told, as what a file is, from ear marks that name mice.
+
+    They are halves of one image where each movie of one has one of the other beside it, and files
+    of behaviour, no more than such pairs, are of neither.
+    """
+    told = {t.text.lower() for f in behavior for part in names.parsed(f, stem_of(f)) for t in part}
+    for pair in SIDES:
+        halves = [_as(unit, "role", lambda t, pair=pair: t.text.lower() in pair) for unit in units]
+        sides = _beside(halves, half_of)
+        if all(each == {*pair} for each in sides) and not told & {*pair}:
+            return halves if 0 < len(behavior) <= len(sides) else units
+    return units
+
+
+def half_of(unit: Unit) -> str:
+    """Return the word by which a movie's name says that it is half of an image, "" if none does."""
+    told = {token.text.lower() for token in unit.of("role")}
+    return next((side for pair in SIDES for side in pair if side in told), "")
 
 
 def _preference(unit: Unit) -> tuple[bool, bool, int, int]:

@@ -12,6 +12,7 @@ from mesodecode.study.discovery import file_names as names
 from mesodecode.study.discovery.file_roles import EITHER, FLAT, points_of
 from mesodecode.study.discovery.found import Found, Session
 from mesodecode.study.discovery.layouts import layout_of
+from mesodecode.study.discovery.movie_files import half_of
 
 
 def say_what_movies_are(
@@ -108,7 +109,16 @@ def _set_wheel(found: Found, sessions: list[Session], name: str) -> None:
 
 def _say_what_was_chosen(found: Found, sessions: list[Session]) -> None:
     several = next((session for session in sessions if session.movie.others), None)
-    if several:
+    if several and half_of(several.movie.units[0]):
+        one, other = (
+            str(unit.files[0]) for unit in (several.movie.units[0], several.movie.others[0])
+        )
+        found.notes.append(
+            f"CHECK: {one} and {other} are taken for halves of one image, of which the first alone "
+            "is read, and so on; to decode both, join them side by side into a movie a session, "
+            "and run init again."
+        )
+    elif several:
         others = ", ".join(str(unit.files[0]) for unit in several.movie.others[:5])
         found.notes.append(
             f"CHECK: sessions have several movies; {several.path} is taken, not {others}, and so "
