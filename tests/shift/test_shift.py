@@ -227,7 +227,9 @@ def test_features_are_of_so_many_frames_evenly_spread(tmp_path):
     rows = np.random.default_rng(0).normal(size=(12, 4)).astype(np.float16)
     labels = np.arange(12) % 3 == 1
     sessions = [SessionFeatures(f"s{n}", "m3", rows[:n], labels[:n], None) for n in (12, 2)]
-    Trained("cnn", {}, ("m1",), ("m2",), {"bias": torch.zeros(1)}).save(tmp_path / "cnn.pt")
+    Trained("cnn", {"backbone": "net"}, ("m1",), ("m2",), {"bias": torch.zeros(1)}).save(
+        tmp_path / "cnn.pt"
+    )
     one, none = features.Features(3).of(tmp_path / "cnn.pt", sessions)
     assert (one.session, one.mouse, none.session) == ("s12", "m3", "s2")
     np.testing.assert_array_equal(one.features, rows[[1, 5, 10]].astype(np.float32))

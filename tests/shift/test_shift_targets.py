@@ -326,7 +326,8 @@ def test_kept_features_are_of_the_target_that_their_cnn_decodes(tmp_path):
     values = np.linspace(40, 41, 12, dtype="f4")
     session = SessionFeatures("s", "m", rows, values, None, target=PX)
     for name, target in {"px": PX, "run": RUN}.items():
-        trained = Trained("cnn", target.settings(), ("a",), ("b",), {"bias": torch.zeros(1)})
+        about = {"backbone": "net"} | target.settings()
+        trained = Trained("cnn", about, ("a",), ("b",), {"bias": torch.zeros(1)})
         trained.save(tmp_path / f"{name}.pt")
     (one,) = features.Features(3).of(tmp_path / "px.pt", [session])
     np.testing.assert_array_equal(one.labels, values[[1, 5, 10]])  # as they are, for `grouped`

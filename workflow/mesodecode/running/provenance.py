@@ -33,6 +33,7 @@ CARRIERS = {
     *("mesodecode.study.kinds", "mesodecode.study.file_formats", "mesodecode.study.causality"),
     *("mesodecode.base.files", "mesodecode.base.progress", "mesodecode.running.locks"),
     *("mesodecode.running.fingerprints", "mesodecode.running.provenance"),
+    "mesodecode.decoders.kept_settings",
 }
 DEPTH = 40  # imports one below the other that digests are followed down; 16 of them are there
 
