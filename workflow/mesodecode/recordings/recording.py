@@ -16,6 +16,7 @@ rest, is a trace float32, or codes of states uint8; its attributes say which (`t
 from __future__ import annotations
 
 import json
+import math
 import statistics
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -265,10 +266,13 @@ def frames_of(recordings: Sequence[Recording], *, images: bool = True) -> dict[s
 def told_frames(settings: Mapping[str, Any]) -> tuple[tuple[int, int] | None, float | None]:
     """Return size and rate that a trained decoder keeps (`frames_of`), None what it does not say.
 
-    As of older weights. That they are a size and a rate is checked where weights are opened.
+    As of older weights, or of what is no size or rate.
     """
     size, rate = settings.get("frame_size"), settings.get("frame_rate")
-    return (tuple(size) if size else None), (float(rate) if rate else None)
+    is_size = isinstance(size, list | tuple) and len(size) == 2
+    is_size = is_size and all(type(n) is int and n > 0 for n in size)
+    is_rate = isinstance(rate, float | int) and math.isfinite(rate) and rate > 0
+    return (tuple(size) if is_size else None), (float(rate) if is_rate else None)
 
 
 def check_frames(
