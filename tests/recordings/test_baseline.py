@@ -20,7 +20,7 @@ from mesodecode.decoders.networks import CNNDecoder
 from mesodecode.decoders.predictions import read
 from mesodecode.decoders.weights import Trained
 from mesodecode.recordings import roi_signals
-from mesodecode.recordings.baseline import Past, prepared, running
+from mesodecode.recordings.baseline import Past, block_length, not_decoded, prepared, running
 from mesodecode.recordings.recording import read_recording
 from mesodecode.recordings.sample import sample
 
@@ -207,3 +207,20 @@ def test_the_past_may_be_asked_at_any_frame(window):
         first = 0 if window is None else max(0, begun - 3)
         np.testing.assert_allclose(past.mean, frames[first : t + 1].mean(axis=0), rtol=1e-6)
         assert past.sd == pytest.approx(max(frames[: t + 1].std(), 1e-12))
+
+
+@pytest.mark.parametrize(
+    ("window", "warm_up", "block", "skip"),
+    [
+        (None, 5.0, 30, 150),  # a second
+        (None, 0.5, 15, 15),  # or the warm-up
+        (None, 0.01, 1, 1),
+        (400, 5.0, 30, 150),
+        (200, 5.0, 20, 150),  # or a tenth of the window
+        (5, 0.0, 1, 1),
+        (200, 0.0, 1, 1),
+    ],
+)
+def test_blocks_last_a_second_the_warm_up_or_a_tenth_of_the_window(window, warm_up, block, skip):
+    assert block_length(30.0, window, warm_up) == block
+    assert not_decoded(30.0, window, warm_up) == skip

@@ -131,6 +131,17 @@ def test_what_says_nothing_of_turns_is_passed_on():
     assert not turns._take_turns(tiles[:3], 2) and turns._take_turns(tiles, 2)
 
 
+@pytest.mark.parametrize("side", [slice(0, 4), slice(4, 8)], ids=["before", "after"])
+@pytest.mark.parametrize(("noise", "clear"), [(1.9, True), (2.1, False)])
+def test_a_frame_is_clear_that_is_four_times_as_near_to_its_own_channel(side, noise, clear):
+    """Of channels of 0 and of 10, where frames of the first are off by 1.9: 8.1 from the other."""
+    tiles = np.tile([0.0, 10.0], 4)
+    tiles[side] += noise * np.array([1, 0, -1, 0])
+    lit = [np.arange(0, 8, 2), np.arange(1, 8, 2)]
+    assert turns._each_is_clear(tiles[:, None], 4, lit, 2) == clear
+    assert turns._each_is_clear(10 - tiles[:, None], 4, lit, 2) == clear
+
+
 def test_channels_one_after_the_other_are_no_turns():
     words = refusal(np.concatenate([channel(1000, 1), channel(700, 2)]))
     assert "follow each other after 200 frames" in words and "wavelengths: separate" in words
