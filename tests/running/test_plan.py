@@ -528,6 +528,19 @@ def test_disk_free(monkeypatch, free, state):
     assert ("most for features/" in check.words) == (state == FAIL)
 
 
+def test_free_disk_is_that_of_results_or_of_where_they_will_be(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    assert preflight.space({}).state == OK  # there is no results/ yet
+    asked = []
+    known = shutil.disk_usage(".")
+    monkeypatch.setattr(shutil, "disk_usage", lambda path: asked.append(path) or known)
+    preflight.space({})
+    (tmp_path / "large").mkdir()
+    Path("results").symlink_to("large")
+    preflight.space({})
+    assert asked == [".", tmp_path / "large"]
+
+
 # Weights
 
 

@@ -92,6 +92,8 @@ def test_max_t_where_nothing_varies_and_of_one_mouse():
     means = np.array([[0, 2, 1.0], [0, 2, -1], [0, 2, 3], [0, 2, 1], [0, 2, 2]])
     t, p, _ = mouse_tests.max_t(means)
     assert (t[0], p[0], t[1], p[1]) == (0, 1, np.inf, 0.0625)
+    for n, value in ((5, 0.3), (6, 0.3), (7, 0.1)):  # also where rounding leaves some variance
+        assert mouse_tests.max_t(np.full((n, 1), value))[0].tolist() == [np.inf]
     t, p, smallest = mouse_tests.max_t(means[:1])
     assert np.isnan([*t, *p, smallest]).all()
 
