@@ -16,6 +16,7 @@ import numpy as np
 import optuna
 import pandas as pd
 import pytest
+import torch
 
 from make import LINEAR, STUDY, add_files, check_commands, plan, snakemake
 from mesodecode.base.files import UserError
@@ -271,6 +272,29 @@ def test_every_kind_is_scored_by_the_metric_of_its_target(recordings, kind, sett
     if kind == "linear" and target is PX:  # the mean of the training mice: no AUC, which is 0.5
         nothing = tune.scorer(kind, "cpu")([a, b], [c], settings | {"C": 1e-12})
         assert -0.1 < nothing < 0.01
+
+
+@pytest.mark.parametrize(
+    ("kind", "settings"),
+    [
+        ("roi_rnn", {"rnn": "gru", "epochs": 1, "half_window": 1}),
+        ("roi_classical", {"model": "logistic_regression", "half_window": 1}),
+    ],
+)
+def test_rois_to_do_without_are_not_read(recordings, kind, settings):
+    a, b, c = read_recordings([recordings / f"{mouse}.txt" for mouse in "abc"])
+    settings = schema.defaults(kind, **settings, baseline=None)
+    predict, _ = one_step.fit(kind, settings, [a, b], [c], torch.device("cpu"), dropped=[2])
+
+    def turned(roi):
+        rois = c.rois.copy()
+        rois[:, roi - 1] = rois[::-1, roi - 1]
+        (one,) = predict([replace(c, rois=rois)]).values()
+        return one.probability
+
+    (plain,) = predict([c]).values()
+    np.testing.assert_array_equal(turned(2), plain.probability)
+    assert not np.array_equal(turned(1), plain.probability)
 
 
 def test_a_search_of_a_trace_is_kept_by_its_metric(recordings, tmp_path, capsys):
