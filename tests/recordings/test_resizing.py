@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from mesodecode.recordings import resizing
 from mesodecode.recordings.resizing import resize
 
 
@@ -14,7 +15,7 @@ from mesodecode.recordings.resizing import resize
     ("height", "width", "size"),
     [(64, 64, 16), (54, 64, 13), (9, 7, 20), (16, 16, 16), (1, 40, 8), (31, 17, 1)],
 )
-def test_images_are_as_of_pillow(height, width, size, dtype):
+def test_images_are_as_of_pillow(height, width, size, dtype, monkeypatch):
     high = 60000 if dtype == "u2" else 250
     frames = np.random.default_rng(0).integers(0, high, (7, height, width)).astype(dtype)
     bilinear = Image.Resampling.BILINEAR
@@ -26,6 +27,8 @@ def test_images_are_as_of_pillow(height, width, size, dtype):
     assert got.dtype == np.float32
     np.testing.assert_allclose(got, expected, rtol=1e-6)
     assert resize(frames[:0], size).shape == (0, size, size)
+    monkeypatch.setattr(resizing, "PIXELS", 3 * height * width)  # 3 frames at once, then 1
+    np.testing.assert_array_equal(resize(frames, size), got)
 
 
 def test_images_of_whole_numbers_at_a_quarter_are_exact():
