@@ -79,11 +79,14 @@ Part = tuple[ast.AST, str | None]  # a part of a file, and what it is mistaken f
 def faults_of(file: Path) -> Iterator[Part]:
     """Yield the faults that may be planted into a file."""
     tree = ast.parse(file.read_text())
-    left_alone = set()  # words; what stands in an f-string, whose places Python 3.11 does not tell
+    # words, types; what stands in an f-string, whose places Python 3.11 does not tell
+    left_alone = set()
     for node in ast.walk(tree):
         match node:
             case ast.Expr(value=ast.Constant()) | ast.JoinedStr():
                 left_alone |= {id(part) for part in ast.walk(node)}
+            case ast.AnnAssign(annotation=of) | ast.arg(annotation=of) if of:
+                left_alone |= {id(part) for part in ast.walk(of)}
     for node in ast.walk(tree):
         if id(node) not in left_alone:
             yield from others(node)

@@ -198,6 +198,7 @@ def of_package(node: ast.AST) -> bool:
     return isinstance(node, ast.ImportFrom) and (node.module or "").startswith("mesodecode")
 
 
+@pytest.mark.e2e  # takes hundreds of modules apart, twice
 def test_moving_renaming_and_rewording_every_module_changes_no_hash(package, monkeypatch):
     before = versions()
     files = {}

@@ -620,6 +620,7 @@ def test_rotations_are_compared_around_the_circle():
 
 
 @pytest.mark.slow
+@pytest.mark.e2e
 def test_predicted_auc_falls_with_the_true_one_as_a_mouse_is_turned(tmp_path):
     spec = importlib.util.spec_from_file_location("bench", ROOT / "benchmarks" / "shift.py")
     bench = importlib.util.module_from_spec(spec)

@@ -214,6 +214,7 @@ def test_the_loss_of_r2_goes_with_the_difference_that_was_planted():
 
 
 @pytest.mark.slow
+@pytest.mark.e2e
 @pytest.mark.parametrize("name", ["speed", "states"])
 def test_predicted_scores_fall_with_the_true_ones_as_a_simulated_mouse_is_turned(tmp_path, name):
     spec = importlib.util.spec_from_file_location("bench", ROOT / "benchmarks" / "shift.py")

@@ -396,6 +396,8 @@ def test_corrections_and_thresholds_are_filled_in():
     assert study.config["qc"] == schema.defaults("qc") | {"drift": [0.5, 2]}
     assert study.source("brain_mask", "a1") == "a/a1.png"
     assert study.source("dark_frame", "a1") is None
+    one = studies.resolve(study_with("corrections", {"brain_mask": "brain.png"}))
+    assert one.source("brain_mask", "a1") == "brain.png"  # of all sessions
     masks = {"recordings": config["recordings"] | {"roi_masks": "m.tif"}}
     both = config | masks | {"corrections": {"binning": 2}}
     assert "do not go together" in error_of(studies.resolve, both)
