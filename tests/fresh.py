@@ -58,7 +58,7 @@ class Process:
 
     def finish(self) -> CompletedProcess:
         """Wait for its end; return status and text."""
-        self.process.join(900)
-        assert self.process.exitcode is not None, "no end after 15 minutes; was its server killed?"
+        self.process.join(1800)
+        assert self.process.exitcode is not None, "no end after 30 minutes; was its server killed?"
         text = [path.read_text() for path in self.streams]
         return CompletedProcess([], self.process.exitcode, *text)
