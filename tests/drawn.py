@@ -7,7 +7,6 @@ the diff: `FIGURES=write pytest -n 0 …`.
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +25,8 @@ from matplotlib.spines import Spine
 from matplotlib.text import Annotation, Text
 from matplotlib.ticker import FixedLocator, PercentFormatter
 
+from kept import assert_kept
+
 FOLDER = Path(__file__).with_name("drawn")
 MOST = 24  # numbers that are written one by one
 WHITE = "#ffffffff"
@@ -40,11 +41,7 @@ def as_drawn(figure: Figure, name: str) -> Figure:
     for axes in figure.axes:
         lines += _panel(axes)
     lines += _beside(figure)
-    found = "\n".join(lines) + "\n"
-    if os.environ.get("FIGURES") == "write":
-        FOLDER.mkdir(exist_ok=True)
-        path.write_text(found, encoding="utf-8")
-    assert found == path.read_text(encoding="utf-8"), "look at it, and if it is meant, write it"
+    assert_kept("\n".join(lines) + "\n", path, "FIGURES")
     return figure
 
 

@@ -7,10 +7,10 @@ there by hand, or all by `COLUMNS=write pytest -n 0 tests/base/test_columns.py`.
 from __future__ import annotations
 
 import importlib
-import os
 import re
 from pathlib import Path
 
+from kept import assert_kept
 from make import ROOT
 from mesodecode.study import targets
 
@@ -45,7 +45,5 @@ def found() -> list[str]:
 
 
 def test_columns_stay():
-    lines = found()
-    if os.environ.get("COLUMNS") == "write":
-        FILE.write_text("module\ttarget\tcolumns\n" + "\n".join(lines) + "\n", encoding="utf-8")
-    assert lines == FILE.read_text(encoding="utf-8").splitlines()[1:]
+    lines = ["module\ttarget\tcolumns", *found()]
+    assert_kept("\n".join(lines) + "\n", FILE, "COLUMNS")

@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import argparse
 import importlib
-import os
 from pathlib import Path
 
+from kept import assert_kept
 from mesodecode import cli
 from mesodecode.cli import options
 
@@ -42,7 +42,4 @@ def test_flags_are_those_that_were_read(monkeypatch):
         for group in parser._mutually_exclusive_groups:
             names = [action.option_strings[0] for action in group._group_actions]
             lines.append(f"  {'one' if group.required else 'at most one'} of {' '.join(names)}")
-    found = "\n".join(lines) + "\n"
-    if os.environ.get("FLAGS") == "write":
-        FILE.write_text(found)
-    assert found == FILE.read_text(), "read what is other, and if it is meant, write it"
+    assert_kept("\n".join(lines) + "\n", FILE, "FLAGS")

@@ -83,6 +83,11 @@ def markers(index: int) -> dict[str, str | float]:
     }
 
 
+def spread(n: int, lanes: int) -> np.ndarray:
+    """Return where n points stand in so many lanes, side by side, in lanes from the middle (n,)."""
+    return np.arange(n) % lanes - (min(n, lanes) - 1) / 2
+
+
 def strip(
     axes: Axes, x: float, rows: pd.DataFrame, mice: Sequence[str], column: str = "auc"
 ) -> None:

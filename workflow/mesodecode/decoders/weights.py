@@ -60,8 +60,7 @@ class Trained:
 
     def save(self, path: str | Path) -> None:
         """Write to `path`, whole or not at all."""
-        with atomic_path(path) as part:
-            torch.save({key: value for key, value in vars(self).items() if key != "path"}, part)
+        _save(self, path)
 
     def allocate(self, test_mice: Sequence[str]) -> Allocation:
         """Return the allocation of this network with `test_mice`.
@@ -109,8 +108,7 @@ class TrainedEpochs:
 
     def save(self, path: str | Path) -> None:
         """Write to `path`, whole or not at all."""
-        with atomic_path(path) as part:
-            torch.save({key: value for key, value in vars(self).items() if key != "path"}, part)
+        _save(self, path)
 
     def at(self, epoch: int, valid_mice: Sequence[str] = ()) -> Trained:
         """Return the network after an epoch, from 0, as chosen by `valid_mice`."""
@@ -138,6 +136,12 @@ def digest(state: dict[str, torch.Tensor]) -> str:
     for name, value in state.items():
         hashed.update(name.encode() + value.contiguous().numpy().tobytes())
     return hashed.hexdigest()
+
+
+def _save(trained: Trained | TrainedEpochs, path: str | Path) -> None:
+    content = {key: value for key, value in vars(trained).items() if key != "path"}
+    with atomic_path(path) as part:
+        torch.save(content, part)
 
 
 def load_epochs(path: str | Path, *kinds: str) -> TrainedEpochs:

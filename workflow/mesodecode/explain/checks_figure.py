@@ -7,7 +7,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from mesodecode.base.plots import DASHED, MARKERS, PALETTE, letters, new_figure
+from mesodecode.base.plots import DASHED, MARKERS, PALETTE, letters, new_figure, spread
 from mesodecode.explain import map_measures
 from mesodecode.explain.map_verdicts import SURVIVES, Evidence
 
@@ -145,10 +145,9 @@ def _correlations(axes: Axes, e: Evidence) -> None:
         groups["other\nseed"] = np.concatenate(found)
     for x, values in enumerate(groups.values()):
         color = PALETTE[1] if x < n_unknowing else PALETTE[0]
-        n = len(values)
-        spread = x + 0.28 * (np.arange(n) % 7 - (min(n, 7) - 1) / 2) / 3
+        places = x + 0.28 * spread(len(values), 7) / 3
         marker = MARKERS[1] if x < n_unknowing else MARKERS[0]
-        axes.plot(spread, values, ls="none", marker=marker, ms=2.6, mfc=color, mec="white", mew=0.3)
+        axes.plot(places, values, ls="none", marker=marker, ms=2.6, mfc=color, mec="white", mew=0.3)
         axes.plot([x - 0.38, x + 0.38], [np.mean(values)] * 2, color="black", lw=1.2)
     words = {"ha": "center", "va": "bottom", "fontsize": 5.5}
     # a little to the right of the middle, where the panel's letter is not

@@ -73,9 +73,11 @@ def _looked_at(
 
 
 def _sources(study: Study, session: str) -> Sources:
-    files = {kind: study.source(kind, session) for kind in OWN_FILES}
-    settings = study.of_session(session)["recordings"] | files
-    return Sources.of(settings | {"target": study.config["target"]}, None)
+    """Return a session's files and settings, as preprocessing has them."""
+    tables, target = study.of_session(session), {"target": study.config["target"]}
+    own = {kind: study.source(kind, session) for kind in OWN_FILES}
+    corrections = {k: study.source(k, session) for k in correction_table.FILES}
+    return Sources.of(tables["recordings"] | own | target, tables["corrections"] | corrections)
 
 
 def _behavior(study: Study, session: str) -> None:
@@ -90,10 +92,7 @@ def _rois(study: Study, session: str) -> tuple[str, ...] | None:
 
 def _with_movie(study: Study, session: str) -> None:
     """Read what tells of a movie, as preprocessing does; what it says is said there."""
-    tables, files = study.of_session(session), {k: study.source(k, session) for k in WITH_MOVIE}
-    movie = {kind: study.source(kind, session) for kind in OWN_FILES}
-    corrections = {k: files.get(k, v) for k, v in tables["corrections"].items()}
-    of = Sources.of(tables["recordings"] | movie, corrections)
+    of = _sources(study, session)
     if not all(f.exists() for path in study.sources("movie", session) for f in matching(path)):
         return  # it is still to be fetched
     with redirect_stderr(io.StringIO()), of.open() as opened:

@@ -8,7 +8,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import PercentFormatter
 
 from mesodecode.base.files import each_in_order, in_words
-from mesodecode.base.plots import PALETTE, letters, markers, new_figure
+from mesodecode.base.plots import PALETTE, letters, markers, new_figure, spread
 from mesodecode.recordings.recording import Recording
 from mesodecode.scores.quality import busiest_stretch
 from mesodecode.scores.quality_figure import STRETCH, shade_run
@@ -74,8 +74,7 @@ def cohort_figure(cohort: pd.DataFrame, example: Activity) -> Figure:
         for index, mouse in enumerate(mice):  # not seaborn's stripplot: see `plots.strip`
             mine = cohort[cohort["mouse"] == mouse]
             values = mine["n_run"] / mine["n_frames"]
-            jitter = 0.1 * (np.arange(len(mine)) % 5 - (min(len(mine), 5) - 1) / 2)
-            share.plot(index + jitter, values, **markers(index), zorder=3)
+            share.plot(index + 0.1 * spread(len(mine), 5), values, **markers(index), zorder=3)
             pooled = mine["n_run"].sum() / mine["n_frames"].sum()
             share.plot([index - 0.38, index + 0.38], [pooled] * 2, color="black", lw=1.3)
         counts = cohort["mouse"].value_counts()

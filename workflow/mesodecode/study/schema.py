@@ -180,7 +180,7 @@ def check_value(value: Any, name: str, key: str, where: str) -> None:
 
 def fault(value: Any, spec: Mapping[str, Any]) -> str:
     """Return why `value` is none that a setting takes, in short, "" if it is one."""
-    error = jsonschema.exceptions.best_match(_Validator(spec).iter_errors(value))
+    error = _error(value, spec)
     return "" if error is None else textwrap.shorten(error.message, 100)
 
 
@@ -210,8 +210,12 @@ def check_name(name: str, kind: str) -> None:
     _check(name, spec, f"--{kind}", "config")
 
 
+def _error(value: Any, spec: Mapping[str, Any]) -> jsonschema.ValidationError | None:
+    return jsonschema.exceptions.best_match(_Validator(spec).iter_errors(value))
+
+
 def _check(value: Any, spec: dict[str, Any], where: str, name: str) -> None:
-    error = jsonschema.exceptions.best_match(_Validator(spec).iter_errors(value))
+    error = _error(value, spec)
     if error is not None:
         prefix = "" if where.startswith("--") else "config: "
         raise UserError(prefix + " ".join(_explain(error, where, name).split()))
