@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 import requests
 
+from mesodecode.base import progress
 from mesodecode.base.files import UserError
 from mesodecode.cli import main
 from mesodecode.recordings import fetch
@@ -103,13 +104,13 @@ def downloads(server):
 
 
 def test_all_files_of_a_record_are_there_and_whole(server, tmp_path, capsys):
-    assert run(server, tmp_path / "data") == 0
-    found = {path.name: path.read_bytes() for path in (tmp_path / "data").iterdir()}
-    assert found == CONTENT
+    folder = tmp_path / "new" / "data"
+    assert run(server, folder) == 0
+    assert {path.name: path.read_bytes() for path in folder.iterdir()} == CONTENT
     err = capsys.readouterr().err
     assert f"s1.tif: 3.5 MB, md5:{hashlib.md5(CONTENT['s1.tif']).hexdigest()}" in err
     server.asked.clear()
-    assert run(server, tmp_path / "data") == 0
+    assert run(server, folder) == 0
     assert [path for path, _ in server.asked] == ["/api/records/7"]  # nothing twice
 
 
@@ -137,6 +138,41 @@ def test_a_connection_that_breaks_is_taken_up_where_it_broke(server, tmp_path):
     assert first is None
     starts = [int(asked.removeprefix("bytes=").removesuffix("-")) for asked in later]
     assert len(starts) == 3 and 0 < starts[0] == starts[1] < starts[2] <= 3_000_000
+
+
+def test_each_try_waits_twice_as_long_and_progress_goes_on(server, tmp_path, capsys, monkeypatch):
+    waited = []
+    monkeypatch.setattr(fetch.time, "sleep", waited.append)
+    monkeypatch.setattr(progress, "LOG_EVERY", 0)
+    server.faults = [2_500_000, *[503] * 4]
+    assert run(server, tmp_path, "--only", "s1.tif") == 0
+    assert waited == [2, 4, 8, 16, 32]
+    said = [re.sub(r"\d+/s, \d+ min", "…", line) for line in capsys.readouterr().err.splitlines()]
+    assert said[:-1] == [f"s1.tif: {done}/3 MB, … left" for done in (1, 2, 3, 3)]
+
+
+def test_what_six_tries_do_not_bring_is_one_line(server, tmp_path, capsys, monkeypatch):
+    waited = []
+    monkeypatch.setattr(fetch.time, "sleep", waited.append)
+    server.faults = [0] * 6
+    assert run(server, tmp_path, "--only", "s1.tif") == 1
+    address = f"http://127.0.0.1:{server.server_port}/api/records/7/files/0/content"
+    line = capsys.readouterr().err
+    assert line.startswith(f"mesodecode fetch: error: {address}: 6 tries failed, the last since ")
+    assert line.endswith("; run the same command again, it goes on from there\n")
+    assert len(waited) == 5
+
+
+def test_a_record_of_the_older_kind_is_read_too(server):
+    """Without links, with other names of the keys, and checksums that name no algorithm."""
+    about = {"filename": "s1.tif", "filesize": "35", "checksum": "0a"}
+    server.record = {"files": [about, about | {"checksum": "sha256:0b", "links": {}}]}
+    site = f"http://127.0.0.1:{server.server_port}"
+    url = f"{site}/records/7/files/s1.tif"
+    assert fetch.record_files("https://doi.org/10.5281/zenodo.7", site=site) == [
+        fetch.RemoteFile("s1.tif", 35, "md5:0a", url),
+        fetch.RemoteFile("s1.tif", 35, "sha256:0b", url),
+    ]
 
 
 def test_another_run_goes_on_where_the_last_one_ended(server, tmp_path, capsys):
@@ -205,6 +241,22 @@ def test_what_is_not_there_is_one_line(server, tmp_path, capsys, source, words, 
     err = capsys.readouterr().err
     assert err.startswith("mesodecode fetch: error: ") and err.count("\n") == 1 and line in err
     assert not (tmp_path / "data").exists()
+
+
+@pytest.mark.parametrize(
+    ("n_files", "held"),
+    [
+        (0, "none"),
+        (1, "f0"),
+        (8, "f0, f1, f2, f3, f4, f5, f6, f7"),
+        (9, "f0, f1, f2, f3, f4, f5, f6, f7, …"),
+    ],
+)
+def test_of_what_a_record_holds_the_first_eight_are_named(server, tmp_path, capsys, n_files, held):
+    server.content = {f"f{i}": b"" for i in range(n_files)}
+    assert run(server, tmp_path, "--only", "*.nwb", "x") == 1
+    line = f"zenodo:7: no file *.nwb or x in it; it holds: {held}\n"
+    assert capsys.readouterr().err == f"mesodecode fetch: error: {line}"
 
 
 def test_what_the_server_refuses_is_not_asked_for_again(server, tmp_path, capsys):

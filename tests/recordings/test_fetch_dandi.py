@@ -244,7 +244,7 @@ def kept(server, tmp_path):
         file["general/session"] = "one"
     server.files = {"s/x.nwb": path.read_bytes()}
     path.unlink()
-    return path.parent / "x.nwb"
+    return path.parent / "new" / "data" / "x.nwb"
 
 
 def test_a_copy_without_its_frames_downloads_little_and_keeps_the_rest(server, kept, capsys):

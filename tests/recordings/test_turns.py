@@ -142,6 +142,93 @@ def test_a_frame_is_clear_that_is_four_times_as_near_to_its_own_channel(side, no
     assert turns._each_is_clear(10 - tiles[:, None], 4, lit, 2) == clear
 
 
+def tiles_of(*values):
+    return np.array(values, float).reshape(len(values), -1)
+
+
+@pytest.mark.parametrize(
+    ("values", "n", "apart"),
+    [
+        ([0, 10, 0, 10, 0, 10, 5], 2, False),  # 4 of 5 frames are clear: no more than 0.8
+        ([0, 10, 0, 10, 0, 10, 0, 5], 2, True),  # 5 of 6
+        ([0, 10, 2, 8, 0, 10], 2, False),  # 2 from its own, 8 and less from the other
+        ([0, 10, 1, 11, 0, 10], 2, True),
+        ([0, 10, 20, 0, 10, 20], 3, True),
+        ([0, 10, 0, 0, 10, 0], 3, False),  # the third is as the first
+        ([0, 10], 2, False),
+        ([0, 10, 0], 2, True),
+    ],
+)
+def test_channels_are_told_apart_where_most_frames_are_four_times_as_near_to_their_own(
+    values, n, apart
+):
+    assert turns._tell_apart(tiles_of(*values), n) == apart
+
+
+@pytest.mark.parametrize(
+    ("first", "dark"),
+    [
+        ((36, 43), True),  # mean 39.5 of 80, SD 3.5 of 20
+        ((37, 43), False),  # 40
+        ((34, 42), False),  # 4
+        ((34.2, 42), True),
+        ((-1, 1), False),  # no counts
+    ],
+)
+def test_a_dark_frame_has_half_the_light_and_a_fifth_of_the_contrast_of_the_darkest_channel(
+    first, dark
+):
+    lit = [(100, 200), (60, 100)]  # by the second half of the movie
+    tiles = tiles_of(first, (1000, 3000), *lit, *lit, *lit, (5000, 5000))
+    assert turns.dark_frames(tiles, 2).tolist() == [dark, *[False] * 8]
+
+
+@pytest.mark.parametrize(
+    ("values", "n", "after"),
+    [
+        ([10] * 4 + [20] * 4, 2, True),
+        ([10] * 2 + [20] * 6, 2, True),  # a cycle from the middle
+        ([10] * 1 + [20] * 7, 2, False),
+        ([10] * 6 + [20] * 2, 2, True),
+        ([10] * 7 + [20] * 1, 2, False),
+        ([10] * 3 + [20] * 3, 2, False),  # too few frames to tell
+        ([10] * 6 + [20] * 6 + [5] * 6, 3, True),
+        ([10] * 6 + [20] * 12, 3, False),
+        ([100] * 4 + [103.0] * 4, 2, False),  # 3 % of 101.5 are 3.045
+        ([100] * 4 + [103.1] * 4, 2, True),
+        ([-100] * 4 + [-103.1] * 4, 2, True),
+        ([10, 11, 10, 11, 15.1, 14.1, 15.1, 14.1], 2, True),  # by 4.1, where others are by 1
+        ([10, 11, 10, 11, 14.9, 13.9, 14.9, 13.9], 2, False),
+    ],
+)
+def test_channels_follow_each_other_where_each_has_a_step_at_its_end(values, n, after):
+    assert turns.one_after_the_other(tiles_of(*values), n) == after
+
+
+@pytest.mark.parametrize(
+    ("values", "unlike"),
+    [
+        ([100, 103.0] * 4, False),  # by 3 of 101.5: less than 3 %
+        ([100, 103.1] * 4, True),
+        ([-100, -103.1] * 4, True),
+        ([100, 110, 100], False),
+        ([100, 110, 100, 110], True),
+        ([100, 110, 100, np.nan], False),
+    ],
+)
+def test_two_images_that_take_turns_differ_by_three_percent(values, unlike):
+    assert turns._take_turns(tiles_of(*values), 2) == unlike
+
+
+@pytest.mark.parametrize("step", [3, 8, 4096])
+@pytest.mark.parametrize("dropped", [[2], [23], [36], [13, 18], [12, 26]])
+def test_changes_of_order_do_not_hang_on_how_many_frames_are_looked_at(monkeypatch, step, dropped):
+    monkeypatch.setattr(turns, "STEP", step)
+    tiles = np.delete(np.tile([[1.0, 2.0], [2.0, 1.0]], (20, 1)), dropped, axis=0)
+    expected = [at - i for i, at in enumerate(dropped)]
+    assert turns.changes_of_order(tiles, 2, np.zeros(len(tiles), bool)) == expected
+
+
 def test_channels_one_after_the_other_are_no_turns():
     words = refusal(np.concatenate([channel(1000, 1), channel(700, 2)]))
     assert "follow each other after 200 frames" in words and "wavelengths: separate" in words
