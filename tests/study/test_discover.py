@@ -1,4 +1,8 @@
-"""A first config from a folder: layouts that labs have, and folders that no config fits."""
+"""A first config from a folder: layouts that labs have, and folders that no config fits.
+
+Of each tree of files, what `init` says and writes stands in `found/`, as a person last read it;
+what was changed on purpose is read in the diff: `FOUND=write pytest -n 0 …`.
+"""
 
 from __future__ import annotations
 
@@ -18,6 +22,7 @@ import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from kept import assert_kept
 from make import ROOT
 from mesodecode.base.files import UserError, matching
 from mesodecode.cli import main
@@ -26,6 +31,7 @@ from mesodecode.study import study as studies
 from mesodecode.study.discovery import by_clock, config_text, discover, file_names, file_roles
 from mesodecode.study.discovery.file_names import parsed
 from mesodecode.study.discovery.found import Session
+from mesodecode.study.discovery.found_table import found_table
 from mesodecode.study.discovery.layouts import layout_of
 from mesodecode.study.discovery.mice_of_names import Place, mice_of
 from mesodecode.study.discovery.movie_files import units_of
@@ -49,6 +55,16 @@ def made(folder: Path) -> tuple[studies.Study, str]:
 def spoken(text: str) -> str:
     """The comments of a config, on one line."""
     return " ".join(line.lstrip("# ") for line in text.splitlines())
+
+
+def assert_found(folder: Path, name: str) -> str:
+    """The config that is written for ./data, which with the table on the terminal is as kept."""
+    found = discover.look("data")
+    text = config_text.config_text(found)
+    both = "\n".join([*found_table(found), "", text]).replace(str(folder), "")
+    path = Path(__file__).with_name("found") / f"{re.sub(r'[^a-z]+', '_', name.lower())}.txt"
+    assert_kept(both, path, "FOUND")
+    return text
 
 
 def made_text(folder: Path) -> tuple[dict, str]:
@@ -168,15 +184,17 @@ LAYOUTS = {
 
 
 @pytest.mark.parametrize("layout", LAYOUTS)
-def test_layouts_of_labs(tmp_path, layout):
+def test_layouts_of_labs(tmp_path, monkeypatch, layout):
     names, mice, patterns = LAYOUTS[layout]
-    study, text = made(tree(tmp_path, *names))
+    tree(tmp_path, *names)
+    monkeypatch.chdir(tmp_path)
+    text = assert_found(tmp_path, layout)
+    study = studies.resolve(yaml.safe_load(text))
     assert yaml.safe_load(text)["mice"] == mice
     recordings = study.config["recordings"]
-    folder = str(tmp_path / "data")
     for kind, pattern in patterns.items():
         names = [pattern] if isinstance(pattern, str) else pattern
-        wanted = [f"{folder}/{name}" for name in names]
+        wanted = [f"data/{name}" for name in names]
         assert recordings[kind] == (wanted[0] if isinstance(pattern, str) else wanted)
     check_paths(study, *patterns)
     assert "FILL IN" not in text.replace("CHECK or FILL IN", "") and "ln -s" not in text
@@ -523,7 +541,7 @@ def test_trees_of_labs(tmp_path, monkeypatch, name):
     names, mice, movie, behavior = TREES[name]
     tree(tmp_path, *names)
     monkeypatch.chdir(tmp_path)
-    text = config_text.config_text(discover.look("data"))
+    text = assert_found(tmp_path, name)
     config = yaml.safe_load(text)
     assert {mouse: len(sessions) for mouse, sessions in config["mice"].items()} == mice
     written = config["recordings"]

@@ -326,8 +326,8 @@ def parsed(path: PurePosixPath, stem: str) -> list[list[Token]]:
     for level, component in enumerate(named):
         text = path.parent.parts[level] if level < len(path.parent.parts) else stem
         if re.fullmatch(r"20\d\d([-_.][01]\d)?", text):
-            component[:] = [Token(text, "date", text, 0, len(text))]
-            day = text
+            day = re.sub(r"[_.]", "-", text)
+            component[:] = [Token(text, "date", day, 0, len(text))]
         elif len(day) in (4, 7) and re.fullmatch(r"[0-3]?\d", text):
             day = f"{day}-{int(text):02}"
             component[:] = [Token(text, "date", day, 0, len(text))]

@@ -1,0 +1,157 @@
+"""What files are for by their names, and of which program's layout they are: `roles.txt`.
+
+Each line has a name, its role and rank, and its layout with channels and what lies beside it. What
+was changed on purpose is read in the diff: `ROLES=write pytest -n 0 …`.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path, PurePosixPath
+
+import h5py
+import numpy as np
+import pytest
+import scipy.io
+
+from kept import assert_kept
+from mesodecode.study.discovery import file_roles
+from mesodecode.study.discovery.layouts import beside, layout_of
+
+FILE = Path(__file__).with_name("roles.txt")
+NAMES = """
+m1.tif m1.TIFF m1_mask.tif m1_roi.tif m1_wheel.tif m1_timestamps.tif dark.tif m1.zarr m1.ome.zarr
+m1.avi m1_face.avi m1_speed.mp4 m1_wheel.mov 0.avi 12.mj2 cam/0.avi My_WebCam/0.avi m1_roi.avi
+m1_2_540_640_uint16.dat analog_1.dat m1_wheel.bin m1.nidq.bin m1.imec0.ap.bin continuous.dat
+fluo_475.dat m1_frame_times.dat m1.cxd m1.sifx m1.nwb m1_face.nwb m1.h5 m1_dff.h5 m1_raw.h5
+m1_blue.h5 m1_470.h5 Vc.mat rsVc.mat blueV.mat SVT.mat U.mat m1_movie.mat m1_behavior.mat
+m1_labels.mat m1_runrest.h5 m1_states.mat m1_timeline.mat m1_Fake_Jan01_2024_Session1.mat
+m1_Fake_Jan01_2024.mat frameTimes.mat frameTimes_0001.mat m1_wheel_times.mat m1_frame_time.csv
+m1_frame_rate.csv m1.csv m1.tsv m1_speed.csv m1_labels.csv m1_wheel_log.csv m1_log.csv
+m1_mask.csv m1_roi.csv m1_rois.mat m1_roi_speed.npy RoiSet.zip m1.zip m1_lightSource.npy
+light_source.npy m1_light.npy T.npy m1_T.npy U.npy SVT.npy V.npy m1_v.npy m1_spatial.npy
+m1_temporal.npy svdTemporalComponents_blue.npy svdSpatialComponents_blue.npy m1_u.npy m1.npy
+m1_movie.npy m1_delta.npy m1.mat m1.smrx m1.abf m1.rhd m1.tdms m1.log m1.json m1.pdf m1 m1.png
+m1_info.mat rec_mask_speed.mat m1_stimulus.mat m1_bpod.mat m1_virmen.h5 m1_dfof.mat
+"""
+MOVIES = """
+Frames_2_640_540_uint16_0001.dat Frames_640_540_uint16.dat Frames_0001.dat Frames_0001.mj2
+Frames_x.dat Vc.mat rsVc.mat sVc.mat 2_24_32_uint16.dat m1_2_24_32_int16.bin m1_24_32.dat
+SVTcorr.npy SVT.npy mySVT.npy reduced_temporal.npy widefieldSVT.haemoCorrected.npy widefieldSVT.npy
+svdTemporalComponents_corr.npy svdTemporalComponents_.npy fluo.dat fluo_475.dat green_2.dat dFF.dat
+dF.dat blue.dat Delta_F.h5 Delta_F.hdf5 Delta_F.npy sub-1_desc-processed_x.nwb sub-1_x.nwb
+sub-1_widefield+behavior.nwb miniscope/0.avi My_V4_MiniScope/12.avi scope/0.avi miniscope/a.avi
+m1_MMStack_Pos0.ome.tif MMStack.tiff img_0001.tif img_channel000.tif img_a.tif m1@0001.tif m1@a.tif
+m1.sif m1.sifx m1_X2.tif m1_X2.avi m1_X.tif m1.tif
+"""
+
+
+def test_roles_and_layouts_are_those_that_were_read(tmp_path):
+    lines = ["# file: role, rank"]
+    for name in NAMES.split():
+        found = file_roles.by_role({PurePosixPath(name): 40}, tmp_path)
+        assert [*found] == [*file_roles.ROLES]
+        ((role, rank),) = [(role, *files.values()) for role, files in found.items() if files]
+        lines.append(f"{name}: {role} {rank}")
+    lines.append("# movie: layout, channels; what lies beside it")
+    for name in MOVIES.split():
+        path = PurePosixPath("m1", name)
+        layout, channels = layout_of(path)
+        near = beside(layout, path) if layout else {}
+        said = "; ".join(f"{key} {file}" for key, file in near.items())
+        lines.append(f"{name}: {layout and layout.program}, {channels}; {said}".rstrip("; "))
+    assert_kept("\n".join(lines) + "\n", FILE, "ROLES")
+
+
+def test_of_files_of_unclear_names_the_largest_and_those_named_alike_are_movies():
+    sizes = {"a_20240101.h5": 9, "a_20240102.h5": 5, "a_20240101_extra.mat": 8, "b.h5": 7}
+    sizes |= {"20240101_143005.mat": 6, "20240101_150000.mat": 1}
+    files = {PurePosixPath(name): size for name, size in sizes.items()}
+    found = {role: files for role, files in file_roles.by_role(files, "none").items() if files}
+    told = {role: {str(path): rank for path, rank in of.items()} for role, of in found.items()}
+    assert told == {
+        "movie": dict.fromkeys(["a_20240101.h5", "a_20240102.h5", "b.h5"], 0),
+        "behavior": dict.fromkeys(
+            ["a_20240101_extra.mat", "20240101_143005.mat", "20240101_150000.mat"], 4
+        ),
+    }
+    stamped = {path: size + 9 * path.name.startswith("2024") for path, size in files.items()}
+    movies = file_roles.by_role(stamped, "none")["movie"]
+    assert [path.name for path in movies] == ["20240101_143005.mat", "20240101_150000.mat"]
+    # beside a movie that is named as one, they are its behaviour
+    roles = file_roles.by_role(files | {PurePosixPath("a.tif"): 1}, "none")
+    assert [*map(str, roles["movie"])] == ["a.tif"] and len(roles["behavior"]) == 6
+
+
+def test_videos_beside_other_movies_are_of_the_mouse_and_components_need_spatial_ones():
+    def roles(*names: str) -> dict[str, list[str]]:
+        found = file_roles.by_role({PurePosixPath(name): 9 for name in names}, "none")
+        return {role: [path.name for path in files] for role, files in found.items() if files}
+
+    assert roles("a.avi", "b.tif") == {"movie": ["b.tif"], "aside": ["a.avi"]}
+    assert roles("a.avi", "b.dat") == {"movie": ["a.avi", "b.dat"]}
+    assert roles("SVT.npy", "b.tif") == {"movie": ["b.tif"], "aside": ["SVT.npy"]}
+    assert roles("SVT.npy", "U.npy") == {"temporal": ["SVT.npy"], "spatial": ["U.npy"]}
+    assert roles("SVT.npy", "U.npy", "x.h5") == {
+        **{"temporal": ["SVT.npy"], "spatial": ["U.npy"]},
+        "behavior": ["x.h5"],
+    }
+    assert roles("fluo.dat", "fluo.mat") == {"movie": ["fluo.dat"], "aside": ["fluo.mat"]}
+
+
+@pytest.mark.parametrize(
+    ("shape", "role"),
+    [
+        *[((9, 2, 2), "movie"), ((9, 1, 2), "behavior"), ((65, 66), "movie")],
+        *[((64, 99), "behavior"), ((99, 64), "behavior"), ((5000,), "behavior")],
+        *[((2, 9, 2, 2), "movie"), ((1, 65, 66), "movie"), ((1, 1), "behavior")],
+    ],
+)
+@pytest.mark.parametrize("suffix", [".h5", ".npy", ".mat"])
+def test_shapes_in_headers_tell_movies(tmp_path, shape, role, suffix):
+    """A movie has three axes of more than one value, or two of more than 64."""
+    path = tmp_path / f"m1{suffix}"
+    if suffix == ".h5":
+        with h5py.File(path, "w") as file:
+            file["x/y"], file["words"] = np.zeros(shape, "u1"), [b"x"] * 9
+    elif suffix == ".npy":
+        np.save(path, np.zeros(shape, "u1"))
+    else:  # a vector is a matrix there
+        words = np.array([["x"] * 3] * 3, object)
+        scipy.io.savemat(path, {"x": np.zeros(shape, "u1"), "cells": words, "says": "word" * 99})
+    found = file_roles.by_role({PurePosixPath(path.name): 40}, tmp_path)
+    rank = {"movie": 1, "behavior": 4}[role]
+    assert {name: [*files.values()] for name, files in found.items() if files} == {role: [rank]}
+
+
+@pytest.mark.parametrize(
+    ("text", "rows"),
+    [
+        ("a\tb\n1\t2\n3\t4\n", [["a", "b"], ["1", "2"]]),  # the last line may be cut
+        ("# note\na;b\n1,5;2\n\nx", [["a", "b"], ["1,5", "2"]]),
+        ('"a","b"\n "1" , 2 \nx', [["a", "b"], ["1", "2"]]),
+        ("a b\n1  2\nx", [["a", "b"], ["1", "2"]]),
+        ("", []),
+    ],
+)
+def test_fields_of_the_first_lines_of_a_text(tmp_path, text, rows):
+    (tmp_path / "a.txt").write_text(text)
+    assert file_roles.rows_of(tmp_path / "a.txt") == rows
+    assert file_roles.rows_of(tmp_path / "none.txt") == []
+
+
+@pytest.mark.parametrize(
+    ("lines", "role"),
+    [
+        (["t v", "0 1", "1 -2.5e3", "2 +3,"], "behavior"),
+        (["t v", "0 1", "1 2"], "aside"),  # fewer than three rows
+        (["t v", "0 1", "1 2 3", "2 3"], "aside"),
+        (["t v", "a b", "c d", "e f"], "aside"),
+        (["a text", "for 20 min", "of 3 days", "and some more nights"], "aside"),
+        (["t word", "0 run", "1 rest", "2 run"], "behavior"),
+        (["a b c", "x y", "0 1", "1 2", "2 3"], "behavior"),
+    ],
+)
+def test_a_text_with_rows_of_numbers_is_a_table(tmp_path, lines, role):
+    (tmp_path / "m1.txt").write_text("\n".join([*lines, "cut"]))
+    found = file_roles.by_role({PurePosixPath("m1.txt"): 40}, tmp_path)
+    assert [name for name, files in found.items() if files] == [role]
