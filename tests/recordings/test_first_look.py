@@ -542,3 +542,162 @@ def test_of_a_long_movie_a_hundredth_of_its_frames_may_be_cut(n_frames, more):
     for n_values in (n_frames - more, n_frames + more):
         assert "cut both" in of_another_length("rois", n_values, n_frames)
     assert "bring ROI signals onto" in of_another_length("rois", n_frames + more + 1, n_frames)
+
+
+# --- what is told by names, and by numbers: both sides of each limit ------------------------------
+
+SAID = dict.fromkeys(
+    [f"behavior_{k}" for k in ("time", "stop", "speed", "encoder", "position", "labels")]
+    + ["behavior_time_unit"]
+)
+
+
+@pytest.mark.parametrize(
+    ("columns", "said", "guessed"),
+    [
+        ("time,speed", {}, {"time": "time", "speed": "speed"}),
+        ("speed,time", {"speed": "speed"}, {"time": "time"}),
+        ("time,speed", {"time": "other"}, {"speed": "speed"}),
+        ("time,wheel", {"encoder": "wheel"}, {"time": "time"}),  # no speed beside an encoder
+        ("t [ms],Wheel", {}, {"time": "t [ms]", "time_unit": "ms", "speed": "Wheel"}),
+        ("t [ms],Wheel", {"time_unit": "us"}, {"time": "t [ms]", "speed": "Wheel"}),
+        ("frame_time_usec,x", {}, {}),
+        ("timestamp us,a", {}, {"time": "timestamp us", "time_unit": "us"}),
+        ("times (µs),a", {}, {"time": "times (µs)", "time_unit": "us"}),
+        ("t in min,a", {}, {"time": "t in min", "time_unit": "min"}),
+        ("Seconds,a", {}, {"time": "Seconds"}),
+        ("Time_sec,a", {}, {"time": "Time_sec"}),
+        ("time,times,t", {}, {"time": "time"}),  # the most usual name, wherever it stands
+        ("t,times", {}, {"time": "times"}),
+        ("a,left_speed", {}, {"speed": "left_speed"}),
+        ("a,ball_velocity,noise", {}, {"speed": "ball_velocity"}),
+        ("left_speed,right_velocity", {}, {}),
+        ("left_speed,running", {}, {"speed": "running"}),
+        ("my_time,speedy", {}, {}),
+        ("start,end,State", {}, {"time": "start", "stop": "end", "labels": "State"}),
+        ("start_time,stop_time,a", {}, {"time": "start_time", "stop": "stop_time"}),
+        ("start,end,state", {"labels": "b"}, {"time": "start", "stop": "end"}),
+        ("start,end", {"position": "x"}, {}),
+        ("start,end", {"stop": "x"}, {}),
+        ("start,end,speed", {}, {"speed": "speed"}),  # samples, not intervals
+        (
+            "onset (ms),offset (ms)",
+            {},
+            {"time": "onset (ms)", "stop": "offset (ms)", "time_unit": "ms"},
+        ),
+    ],
+)
+def test_columns_are_told_by_their_names(tmp_path, columns, said, guessed):
+    path = tmp_path / "b.csv"
+    n = columns.count(",") + 1
+    path.write_text("\n".join([columns, ",".join("0" * n), ",".join("1" * n)]) + "\n")
+    settings = SAID | {f"behavior_{key}": value for key, value in said.items()}
+    found = first_look._guessed(settings | {"behavior": str(path)})
+    assert found == {f"behavior_{key}": name for key, name in guessed.items()}
+
+
+@pytest.mark.parametrize(
+    ("name", "times", "rate"),
+    [
+        ("time", [0, 0.5, 1, 1.5], 2),
+        ("time", [0, 0.625, 1.25, 1.9375], 1.6),  # the last by a tenth later
+        ("time", [0, 0.625, 1.25, 1.94], None),
+        ("time", [0, 0.625, 1.25, 1.8125], 1.6),
+        ("time", [0, 0.625, 1.25, 1.81], None),
+        ("time", [0, 1, 2, 3], 1),
+        ("time", [0, 1.01, 2.02, 3.03], None),  # no rate of imaging
+        ("time", [0, 0.002, 0.004, 0.006], 500),
+        ("time", [0, 0.0019, 0.0038, 0.0057], None),
+        ("t_ms", [0, 100, 200, 300], 10),
+        ("time", [0, 0.5, 1], None),  # of another number than frames
+        ("other", [0, 0.5, 1, 1.5], None),  # not there
+    ],
+)
+def test_even_stamps_one_a_frame_tell_the_rate(tmp_path, name, times, rate):
+    header = name if name != "other" else "a"
+    rows = "".join(f"{value},0\n" for value in times)
+    (tmp_path / "b.csv").write_text(f"{header},b\n{rows}")
+    settings = SAID | {"behavior": str(tmp_path / "b.csv"), "behavior_time": name}
+    given = Frames(4, 30.0)
+    seen = FirstLook("s")
+    found = first_look._at_rate(seen, settings, given)
+    assert (seen.rate, found.rate) == (pytest.approx(rate) if rate else None, seen.rate or 30)
+    assert found.count == 4
+    seen = FirstLook("s", rate=7.0)  # as the movie's own stamps told
+    assert first_look._at_rate(seen, settings, given) is given and seen.rate == 7
+    assert first_look._at_rate(FirstLook("s"), settings | {"behavior_time": None}, given) is given
+
+
+@pytest.mark.parametrize(
+    ("bright", "turns"),
+    [
+        ([1000, 1050] * 5, 1),  # 50 of 1025: less than a twentieth
+        ([1000, 1052] * 5, 2),
+        ([-1000, -1052] * 5, 2),
+        ([100, 128] + [100, 140] * 4, 2),  # 37.6 apart, where one varies by 12
+        ([100, 127] + [100, 140] * 4, 1),  # 37.4 and 13
+        ([100, 120, 140] * 3, 3),
+        ([100, 120, 140] * 2 + [100, 120], 1),  # too few to tell three
+        ([100, 120, 120] * 3, 1),
+        ([100, 120, 100, 120, 100], 1),
+        ([100, 120, 100, 120, 100, 120], 2),
+    ],
+)
+def test_wavelengths_take_turns_that_differ_by_more_than_each_varies(bright, turns):
+    spread = np.array([0.5, 1.5])  # of a frame, the mean counts
+    assert in_turn(np.array(bright, float)[:, None, None] * spread[None, None]) == turns
+
+
+@pytest.mark.parametrize(
+    ("stamps", "said", "rate", "unit"),
+    [
+        (np.arange(5) * 0.1, None, 10, None),
+        (np.arange(5) * 100.0, None, 10, "ms"),
+        (np.arange(5) * 1e5, None, 10, "us"),
+        (np.arange(5) * 1e8, None, 10, "ns"),
+        (np.arange(5) * 1000.0, None, 1, "ms"),
+        (np.arange(5) * 2.0, None, 500, "ms"),
+        (np.arange(5) * 1.0, None, 1, None),  # the first unit that does
+        (np.arange(5) * 100.0, "ms", 10, "ms"),
+        (np.arange(5) * 100.0, 1000, 10, 1000),
+    ],
+)
+def test_stamps_are_in_the_first_unit_in_which_their_rate_is_one_of_imaging(
+    tmp_path, stamps, said, rate, unit
+):
+    np.save(tmp_path / "t.npy", stamps)
+    keys = dict.fromkeys(["frame_times_dataset", "frame_times_clock", "frame_times_edge"])
+    settings = keys | {"frame_times_unit": said}
+    study = SimpleNamespace(
+        source=lambda kind, _: str(tmp_path / "t.npy") if kind == "frame_times" else "m.tif",
+        of_session=lambda _: {"recordings": settings},
+    )
+    seen = FirstLook("s")
+    time = first_look._times(seen, study, None, np.arange(5), Frames(5, 30.0))
+    assert (seen.rate, seen.unit) == (pytest.approx(rate), unit)
+    np.testing.assert_allclose(time, np.arange(5) / rate, rtol=1e-9)
+
+
+ALF = "imaging.imagingLightSource.npy"
+
+
+@pytest.mark.parametrize(
+    ("lights", "name", "table", "first", "by"),
+    [
+        ([1, 2, 3], ALF, "", [2, 1, 3], "IBL's usual number"),
+        ([1, 3], ALF, "", [1, 3], ""),
+        ([1, 2, 3], "lights.npy", "", [1, 2, 3], ""),
+        # channel_id need not be the first column, and rows may be short
+        ([1, 2, 3], ALF, "color,channel_id\ngreen,1\nviolet,2\nblue,3\n", [3, 2, 1], "table"),
+        ([1, 2], ALF, "channel_id,wavelength\n\n1,405.0\n2,470.0\n", [2, 1], "table"),
+        ([1, 2], ALF, "id,wavelength\n1,470\n2,405\n", [2, 1], "IBL's usual number"),
+        ([7, 2], ALF, "channel_id,wavelength\n8,470\n", [2, 7], "IBL's usual number"),
+    ],
+)
+def test_lights_of_numbers_are_told_by_a_table_or_as_ibl_numbers_them(
+    tmp_path, lights, name, table, first, by
+):
+    file = "imagingLightSource.properties.htsv"
+    if table:
+        (tmp_path / file).write_text(table)
+    assert calcium_first(lights, tmp_path / name) == (first, file if by == "table" else by)
