@@ -161,7 +161,7 @@ def states_of_speed(
     for part in np.split(np.arange(len(speed)), cuts):
         clear = (speed[part] > above) | (speed[part] <= below)
         last = np.maximum.accumulate(np.where(clear, np.arange(len(part)), -1))
-        here = np.where(last >= 0, speed[part][last] > above, False).astype(np.uint8)
+        here = ((last >= 0) & (speed[part][last] > above)).astype(np.uint8)
         for state in (0, 1):
             edges = np.flatnonzero(np.diff(here)) + 1
             for start, stop in itertools.pairwise(edges):

@@ -19,7 +19,7 @@ import json
 import math
 import statistics
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -74,7 +74,7 @@ class Recording:
     name: str | None = None
     unit: str = "counts"
     first: int | None = None
-    reference: Recording | None = field(default=None, repr=False)
+    reference: Recording | None = None
     causal: bool = False
     skip: int = 0
     target: Target = RUN

@@ -65,7 +65,7 @@ def _filmed(study: Study, session: str) -> tuple[int, int, int]:
         return 0, 0, 0
     first = Path(paths[0])
     if len(paths) == 1 and first.is_file() and first.suffix.lower() in (".tif", ".tiff"):
-        frames, pixels, item = _pages(paths[0])
+        frames, pixels, item = _pages(first)
     else:
         with session_movie(study, session) as movie:
             frames, *size = movie.shape
@@ -73,7 +73,7 @@ def _filmed(study: Study, session: str) -> tuple[int, int, int]:
     return frames // study.of_session(session)["corrections"]["channels"], pixels, item
 
 
-def _pages(path: str) -> tuple[int, int, int]:
+def _pages(path: Path) -> tuple[int, int, int]:
     import tifffile
 
     from mesodecode.recordings.movie import check_chain

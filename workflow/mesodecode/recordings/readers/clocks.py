@@ -102,10 +102,10 @@ def _running_on(values: np.ndarray, name: str, path: str | Path) -> np.ndarray:
 
 def increasing(time: np.ndarray, name: str, path: str | Path) -> np.ndarray:
     """Return time stamps as float64. Raises UserError unless each is later than the one before."""
-    if time.dtype.kind == "f" and not np.isfinite(time[-1:]).all() and np.isfinite(time).any():
-        last = int(np.flatnonzero(np.isfinite(time))[-1])
-        if np.isfinite(time[: last + 1]).all():
-            _refuse_unwritten(time, last + 1, name, path)
+    known = np.isfinite(time) if time.dtype.kind == "f" else np.ones(time.shape, bool)
+    n_first = int(np.cumprod(known).sum())  # values before the first that is not finite
+    if 0 < n_first < len(time) and not known[n_first:].any():
+        _refuse_unwritten(time, n_first, name, path)
     exact = finite(time, name, path).astype(np.float64)
     if len(exact) < 2:
         raise UserError(f"{path}: {name} has {len(exact)} time stamps; needs two or more")
