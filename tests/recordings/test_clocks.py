@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -11,6 +13,7 @@ from make_movies import save_h5, save_table
 from mesodecode.base.files import UserError
 from mesodecode.recordings.intake import frames_of
 from mesodecode.recordings.movie import Movie
+from mesodecode.recordings.readers import clocks
 from mesodecode.recordings.readers.arrays import Variable
 from mesodecode.recordings.readers.behavior import read_behavior
 from mesodecode.recordings.readers.clocks import (
@@ -22,6 +25,7 @@ from mesodecode.recordings.readers.clocks import (
 )
 from mesodecode.recordings.readers.samples import Trace, check_spans, shown
 from mesodecode.recordings.session_sources import Sources
+from told import assert_told
 
 TWENTY = Frames(600, 30.0)  # 20 s from 0 s on
 TIME = np.arange(2050) / 100
@@ -569,3 +573,162 @@ def test_edges_of_exposures_alternate_only_where_both_intervals_last():
         both = np.c_[exposure, readout]
         both[:, wanders] += np.linspace(0, 0.02, 40)
         assert not _alternate(np.cumsum(both))
+
+
+# --- both sides of each limit -----------------------------------------------------------------
+
+TOLD = Path(__file__).with_name("told")
+NAN = float("nan")
+
+
+def stamps(*values, unit=None, dtype=None):
+    return seconds(np.array(values, dtype), unit, "t", "b.csv")
+
+
+def of(n_values, n_frames, n_raw=None, every=1, time=None, first=0, orders=None):
+    taken = None if n_raw is None else np.arange(n_frames) * every + first
+    held = Frames(n_frames, 10.0, None, taken, n_raw, orders or {}, sure=False)
+    time = np.arange(n_values) / 10 if time is None else np.asarray(time, float)
+    found = of_frames(time, "t", "t.npy", held)
+    return float(found[0]), float(found[-1]), len(found)
+
+
+def rate(measured, given, scale=1.0):
+    time = np.arange(5) / measured * scale
+    return clocks.check_times(time, "t", "t.npy", given) is time
+
+
+def test_time_stamps_in_seconds(capsys):
+    half = [0, 0.5, 1.0]
+    counter = np.array([65530, 65534, 2, 6])
+    cases = {
+        "s": lambda: stamps(*half),
+        "ms": lambda: stamps(*half, unit="ms"),
+        "min": lambda: stamps(*half, unit="min"),
+        "day": lambda: stamps(*half, unit="day"),
+        "of 4 ticks in a second": lambda: stamps(*half, unit=4),
+        "one": lambda: stamps(3.0),
+        "none": lambda: stamps(dtype=float),
+        "the last NaN": lambda: stamps(*half, NAN, NAN),
+        "the last infinite": lambda: stamps(0.5, np.inf),
+        "one amid NaN": lambda: stamps(0.5, NAN, 1.0),
+        "all NaN": lambda: stamps(NAN, NAN),
+        "the first NaN": lambda: stamps(NAN, 1.0, 2.0, NAN),
+        "the last 0": lambda: stamps(0, 0.5, 1.0, 0, 0),
+        "the last but the first 0": lambda: stamps(1.0, 0, 0),
+        "two and zeros": lambda: stamps(1.0, 2.0, 0),
+        "twice the same": lambda: stamps(0, 0.5, 0.5, 1.0, 0.75),
+        "twice the same, of float32": lambda: stamps(1e6, 1e6 + 0.01, dtype=np.float32),
+        "an hour back": lambda: stamps(0, 1800, 3600, 30, 1830),
+        "an hour back, less a minute": lambda: stamps(0, 1800, 3600, 60, 1830),
+        "an hour back, less 59 s": lambda: stamps(0, 1800, 3600, 59, 1830),
+        "a counter of 16 bits": lambda: stamps(*counter),
+        "a counter of 32 bits, twice anew": lambda: stamps(
+            *(np.arange(7) * 1_500_000_000 % 2**32), unit="us"
+        ),
+        "a counter of 16 bits, ten steps on": lambda: stamps(65528, 65532, 32, 36),
+        "a counter of 16 bits, more than that on": lambda: stamps(65528, 65532, 40, 44),
+        "a counter of no whole numbers": lambda: stamps(65530.5, 65534.5, 2.5),
+        "times of day": lambda: stamps("00:00:01", "0:00:01.5", "00:01:02,25"),
+        "times of day, with days": lambda: stamps("1 day 00:00:01", "2 days 00:00:00"),
+        "past midnight": lambda: stamps("23:59:59", "00:00:00"),
+        "twelve hours back": lambda: stamps("12:00:00", "00:00:00"),
+        "dates": lambda: stamps("1970-01-01T00:00:01", "1970-01-01T02:00:02+01:00"),
+        "dates of another kind": lambda: stamps("1970-01-01", "1970-01-02", dtype="M8[D]"),
+        "no times": lambda: stamps("1970-01-01T00:00:01", "soon", "3"),
+        "numbers among times": lambda: stamps("00:00:01", "3", "4"),
+        "no date": lambda: stamps("1970-01-01T00:00:01", "NaT"),
+        "dates in a unit": lambda: stamps("00:00:01", unit="ms"),
+        "moments, in any order": lambda: clocks.moments(np.array([2.0, 1, 2]), "ms", "t", "b.csv"),
+        "moments of text": lambda: clocks.moments(np.array(["0:00:02", "0:00:01"]), None, "t", ""),
+        "moments, one NaN": lambda: clocks.moments(np.array([2.0, NAN]), "ms", "t", "b.csv"),
+    }
+    assert_told(cases, TOLD / "clocks_seconds.txt", capsys)
+
+
+def test_time_stamps_of_frames(capsys):
+    edges = np.sort(np.r_[np.arange(20) / 10, np.arange(20) / 10 + 0.03])
+    cases = {
+        "one a frame": lambda: of(20, 20),
+        "one a frame of all channels": lambda: of(40, 20, 40, 2, first=1),
+        "but those of the last cycle": lambda: of(40, 20, 41, 2, first=1),
+        "one short of all channels": lambda: of(39, 20, 40, 2, first=1),
+        "one short, after the last of the signal": lambda: of(39, 20, 40, 2),
+        "of the signal, of which some were left out": lambda: Frames(
+            4, 10.0, None, np.array([2, 6, 8, 10]), 12
+        ).among(6),
+        "of frames that take no turns": lambda: Frames(
+            4, 10.0, None, np.array([2, 5, 8, 10]), 12
+        ).among(6),
+        "of too few": lambda: Frames(4, 10.0, None, np.array([2, 6, 8, 10]), 10).among(5),
+        "of one frame": lambda: Frames(1, 10.0, None, np.array([2]), 5).among(5),
+        "of any": lambda: Frames(3, 10.0).among(5),
+        "both edges": lambda: of(40, 20, time=edges),
+        "both edges of all channels": lambda: of(40, 10, 20, 2, time=edges, first=1),
+        "twice as many, at random": lambda: of(40, 20, time=np.arange(40.0) ** 1.7),
+        "three too many": lambda: of(23, 20),
+        "four too many": lambda: of(24, 20),
+        "three missing": lambda: of(17, 20),
+        "three missing of all channels": lambda: of(37, 20, 40, 2),
+        "four missing": lambda: of(16, 20),
+        "a hundredth missing of many": lambda: of(495, 500),
+        "more than a hundredth missing of many": lambda: of(494, 500),
+        "as many as rows": lambda: of(16, 20, orders={"YTX": 16}),
+        "at the rate": lambda: rate(10, 10),
+        "5 % faster": lambda: rate(10.49, 10),
+        "more than 5 % faster": lambda: rate(10.51, 10),
+        "5 % slower": lambda: rate(9.51, 10),
+        "more than 5 % slower": lambda: rate(9.49, 10),
+        "in ms": lambda: rate(10, 10, 1000),
+        "in min": lambda: rate(10, 10, 1 / 60),
+        "numbers of frames": lambda: rate(1, 10),
+        "of twice the rate": lambda: rate(20, 10),
+        "how long a frame lasts": lambda: (
+            [
+                Frames(3, 8.0, None if time is None else np.array(time)).lasts
+                for time in (None, [0, 0.5, 2.0])
+            ]
+            + [Frames(1, 8.0).lasts]
+        ),
+    }
+    assert_told(cases, TOLD / "clocks_frames.txt", capsys)
+
+
+def test_time_stamps_of_files(capsys, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    time, pulses = np.arange(6) / 10, np.tile([0, 0, 5, 5, 0], 6).astype(float)
+    np.save("plain.npy", time)
+    np.save("column.npy", time[:, None])
+    np.save("matrix.npy", np.stack([time, time], axis=1))
+    np.save("pulses.npy", pulses)
+    save_table(
+        tmp_path / "t.csv", time=time, frame_times=2 * time, n=np.arange(6), word=list("abcdef")
+    )
+    save_table(tmp_path / "p.csv", camera=pulses, clock=np.arange(30) / 50, sample=np.arange(30))
+    save_table(tmp_path / "short.csv", a=[1.0])
+    save_h5("short.h5", camera=pulses, clock=np.arange(29) / 50)
+    (tmp_path / "empty.csv").write_text("frame_times,time\n" + "".join(f",{t}\n" for t in time))
+
+    def read(name, variable=None, n=6, rate=10.0, **options):
+        return read_times(name, variable, n, rate, **options)
+
+    cases = {
+        "a vector": lambda: read("plain.npy"),
+        "a vector in ms": lambda: read("plain.npy", unit="ms", rate=1e4),
+        "a column": lambda: read("column.npy"),
+        "a matrix": lambda: read("matrix.npy"),
+        "a vector of pulses": lambda: read("pulses.npy", clock=50.0),
+        "a vector of pulses, at their ends": lambda: read("pulses.npy", clock=50.0, edge="falling"),
+        "by their usual name": lambda: read("t.csv", rate=5.0),
+        "by another name": lambda: read("t.csv", "time"),
+        "by a name that is not there": lambda: read("t.csv", "stamps"),
+        "without any name": lambda: read("short.csv"),
+        "words": lambda: read("t.csv", "word"),
+        "an empty column before the other": lambda: read("empty.csv"),
+        "pulses by a rate": lambda: read("p.csv", "camera", clock=50.0),
+        "pulses by a clock": lambda: read("p.csv", "camera", clock="clock"),
+        "pulses by a clock in samples": lambda: read("p.csv", "camera", clock="sample", unit=50),
+        "pulses by a clock that is not there": lambda: read("p.csv", "camera", clock="x"),
+        "pulses by a shorter clock": lambda: read("short.h5", "camera", clock="clock"),
+    }
+    assert_told(cases, TOLD / "clocks_files.txt", capsys)

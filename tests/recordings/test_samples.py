@@ -91,7 +91,7 @@ def test_samples_cover_the_movie_by_one_clock(capsys):
             100.5 * np.arange(101), starts=9000 + each, guessed=True
         ),
     }
-    assert_told(cases, TOLD / "spans.txt", capsys)
+    assert_told(cases, TOLD / "samples_spans.txt", capsys)
 
 
 GAP = np.r_[0:2:0.1, 4:6:0.1]  # s; 20 samples, 2 s without any, 20 samples
@@ -164,7 +164,7 @@ def test_gaps_between_samples(capsys):
         "segments": lambda: at_frames("segment", [7, 8, 9], [0, 2.05, 4]),
         "a wheel, late": lambda: at_frames("speed", np.where(np.arange(40) == 19, 0, 3), late),
     }
-    assert_told(cases, TOLD / "gaps.txt", capsys)
+    assert_told(cases, TOLD / "samples_gaps.txt", capsys)
 
 
 def placed(values, time=None, rate=None, frames=None, unit=None, own=None, rests=False):
@@ -206,7 +206,7 @@ def test_where_samples_are_placed(capsys):
             range(10), own=np.arange(10) / 2 + 0.25, rests=True
         ),
     }
-    assert_told(cases, TOLD / "placed.txt", capsys)
+    assert_told(cases, TOLD / "samples_placed.txt", capsys)
 
 
 def test_intervals_are_as_long_as_the_movie_may_be(capsys):
@@ -225,7 +225,7 @@ def test_intervals_are_as_long_as_the_movie_may_be(capsys):
         "no interval": lambda: of(),
         "as another order of axes": lambda: of(1, 51, orders=TYX),
     }
-    assert_told(cases, TOLD / "intervals.txt", capsys)
+    assert_told(cases, TOLD / "samples_intervals.txt", capsys)
 
 
 def test_a_span_is_of_dates_where_it_can_be():
