@@ -221,12 +221,13 @@ def batch(readout, shape, index, covariates=0):
 
 def test_factorised_readout_is_mask_times_weights():
     readout = networks.Factorised((3, 2, 2), 1, 4).eval()
-    maps, index, covariates = batch(readout, (3, 2, 2), torch.tensor([[0], [1], [0]]), 1)
+    index = torch.tensor([[1, 0], [0, 1], [1, 0]])  # the last image is read
+    maps, index, covariates = batch(readout, (3, 2, 2), index, 1)
     found = readout(maps, index, covariates)
     scaled = readout.norm(maps)
     for p, image in enumerate([0, 1, 0]):
         for n in range(4):
-            value = readout.bias[n] + readout.covariates.weight[n, 0] * covariates[p, 0, 0]
+            value = readout.bias[n] + readout.covariates.weight[n, 0] * covariates[p, 1, 0]
             for c in range(3):
                 for place in range(4):
                     seen = scaled[image, c].flatten()[place]

@@ -162,6 +162,23 @@ WRITERS = {"m_6_8_uint16.dat": lambda path, frames: frames.tofile(path), "m.tif"
 
 
 @pytest.mark.parametrize("name", WRITERS)
+def test_a_file_that_lost_what_was_read_ends_it_and_one_that_lost_none_does_not(tmp_path, name):
+    path = tmp_path / name
+    WRITERS[name](path, FRAMES[:5])
+    frames = open_source(str(path)).frames
+    assert len(list(itertools.islice(frames, 5))) == 5
+    whole = path.stat().st_size
+    with open(path, "ab") as file:
+        file.write(b"x" * 5)  # of the next one
+        assert next(frames) is None
+        file.truncate(whole)
+        assert next(frames) is None
+        file.truncate(whole - 1)
+    with pytest.raises(UserError, match=f"{name}: written anew while it was followed"):
+        next(frames)
+
+
+@pytest.mark.parametrize("name", WRITERS)
 @pytest.mark.parametrize("replaced", [False, True])
 def test_a_file_that_is_written_anew_ends_it(tmp_path, name, replaced):
     """Its frames would go on in the middle of others."""

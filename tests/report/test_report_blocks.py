@@ -316,6 +316,16 @@ def test_of_a_mouse_frames_are_counted_and_times_are_of_each_sessions_rate():
     assert (ten["minutes"], ten["run"], ten["size"]) == (1, 0.55, "48 × 64, 8 × 8")
 
 
+def test_sessions_are_listed_by_mouse_as_numbers_go():
+    rows = [("m10", "s1", "b", 0.5), ("m2", "s10", "b", 0.6), ("m2", "s9", "b", 0.7)]
+    rows += [("m2", "s9", "b", 0.9), ("m2", "s9", "a", 0.4)]  # of two allocations
+    table = pd.DataFrame(rows, columns=["test_mouse", "session", "decoder", "auc"])
+    found = [(row["mouse"], row["session"], row["auc"]) for row in summaries.by_session(table)]
+    assert [row[:2] for row in found] == [("m2", "s9"), ("m2", "s10"), ("m10", "s1")]
+    assert found[0][2] == pytest.approx({"a": 0.4, "b": 0.8})
+    assert found[2][2] == pytest.approx({"a": np.nan, "b": 0.5}, nan_ok=True)
+
+
 def test_decoders_are_summed_up_in_their_order_by_hand():
     table = pd.DataFrame({"decoder": list("bbba"), "auc": [0.5, 0.6, 1.0, 0.9]})
     b, a = summaries.decoder_summary(table.assign(accuracy=table["auc"] - 0.1)).to_dict("records")

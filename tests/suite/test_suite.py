@@ -227,11 +227,12 @@ def test_failures_foreseen_are_counted_by_hand():
         assert all(np.isnan(v) for v in suite.foreseen(nothing, "net", auc, 0.8).values())
 
 
-def study_of(folder: Path, **simulate) -> Path:
+def study_of(folder: Path, wrong: str = "", **simulate) -> Path:
     """Results of a study of three mice with a session each, by hand: decoder net, 1:1:1.
 
     Of each test mouse four frames are decoded, with probabilities .1 .2 .3 .4 and labels on record
-    0 1 0 1 (AUC .75: of four pairs one is wrong); the mice run in the last two (AUC 1).
+    0 1 0 1 (AUC .75: of four pairs one is wrong); the mice run in the last two (AUC 1). Of mouse
+    `wrong` the probabilities are the other way round (AUC .25, and 0).
     """
     config = {
         **{
@@ -254,9 +255,9 @@ def study_of(folder: Path, **simulate) -> Path:
             truth["label"] = np.array([0, 0, 0, 0, 0, 1, 1, 0], np.uint8)
             truth["roi_xy"] = np.zeros((50, 2))
             truth.attrs.update(schema.defaults("simulate"))
-        made = SessionPredictions(
-            mouse, np.arange(3, 7), np.array([0, 1, 0, 1]), np.array([0.1, 0.2, 0.3, 0.4])
-        )
+        said = np.array([0.1, 0.2, 0.3, 0.4])
+        said = 0.5 - said if mouse == wrong else said
+        made = SessionPredictions(mouse, np.arange(3, 7), np.array([0, 1, 0, 1]), said)
         item = predictions.bind("net", allocation, {f"{mouse}_s1": made}, "strict")
         item.write(folder / f"predictions/net/{allocation.id}.h5")
         items.append(item)
@@ -319,6 +320,31 @@ def test_table_and_figure_of_studies_made_by_hand(tmp_path):
     assert "n = 3 test mice, 3 allocations a decoder" in caption
     assert "all is right in 1 of 2." in caption
     assert (tmp_path / "suite.svg").exists() and (tmp_path / "suite.png").exists()
+
+
+def test_intervals_are_over_mice_within_what_an_auc_can_be(tmp_path):
+    """AUCs of .75 .75 .25, SE 1/6: Student's interval of two degrees of freedom is ±.717."""
+    folder = study_of(tmp_path / "a", wrong="m3")
+    made = tables(p=0.5)
+    made["shift"] = made["shift"].assign(predicted_auc=0.9, others_auc=0.5, verdict="shifted")
+    made["shift"].loc[4:, "test_mouse"] = "m3"
+    for name in ("shift", "confounds", "chance"):
+        write_table(made[name], folder / f"tables/{name}.tsv")
+    (row,) = suite.table([folder]).to_dict("records")
+    found = {name: row[name] for name in ("auc", "auc_low", "auc_high", "auc_truth")}
+    wanted = {"auc": 7 / 12, "auc_low": 0, "auc_high": 1, "auc_truth": 2 / 3}
+    assert found == pytest.approx(wanted)
+    # by the true labels m1 has AUC 1, m3 0; of chance, below .5 with the interval, may be spoken
+    names = ["n_failed", "n_foreseen", "n_cried", "predicted_error", "others_error"]
+    assert [row[name] for name in names] == pytest.approx([1, 0, 0, (0.1 + 0.9) / 2, 0.5])
+    assert row["said"] == "qc m1; shift m1, m3; chance"
+    assert (row["n_should"], row["n_silent"], row["n_false"]) == (0, 5, 2)  # qc m1 and shift m1
+    # where all mice have AUC 1, it may not
+    near = study_of(tmp_path / "b")
+    for name in ("confounds", "chance"):
+        write_table(made[name], near / f"tables/{name}.tsv")
+    (row,) = suite.table([near]).to_dict("records")
+    assert (row["said"], row["n_false"], row["auc_low"]) == ("qc m1; chance", 2, 0.75)
 
 
 def test_stages_are_spoken_of_whose_tables_are_there(tmp_path):

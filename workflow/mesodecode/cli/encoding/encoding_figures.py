@@ -36,7 +36,7 @@ def run(args: argparse.Namespace) -> None:
         title = "Scores of the models"
     elif args.kind == "loss":
         parts = [read(path, columns.HISTORY).assign(fold=path.name) for path in args.tables]
-        history = pd.concat(parts, ignore_index=True)
+        history = pd.concat(parts)
         drawn, caption = figures.loss_figure(history), figures.loss_caption(history)
         title = f"Training of {args.name}"
     elif args.kind == "sweep":

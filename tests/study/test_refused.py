@@ -1,0 +1,314 @@
+"""What configs are refused for, and what is just taken, on both sides of each limit: `refused/`.
+
+Each line has what is changed of a small study, and the whole error, or "taken". What was changed on
+purpose is read in the diff: `REFUSED=write pytest -n 0 …`.
+"""
+
+from __future__ import annotations
+
+import copy
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from kept import assert_kept
+from mesodecode.base.files import UserError
+from mesodecode.study import study as studies
+
+FOLDER = Path(__file__).with_name("refused")
+STUDY = """
+study: lab
+recordings: {movie: "{session}.tif", behavior: "{session}.mat", rois: "{session}_roi.mat"}
+mice: {a: [a1, a2, a3], b: [b1, b2, b3], c: [c1, c2, c3], d: [d1, d2], e: [e1, e2]}
+decoders:
+  linear: {model: logistic_regression}
+  svm: {input: rois, model: linear_svm}
+  raw: {input: rois, model: logistic_regression, normalise: none, baseline: null}
+  cnn: {epochs: 7}
+  frozen: {start_from: cnn, rnn: gru, cnn_weights: frozen}
+  gru: {input: rois, rnn: gru}
+  permuted: {like: gru, labels: permuted_between_sessions}
+  past: {like: gru, causal: true}
+"""
+# group -> lines of YAML that change the study; KEY.KEY is a place in it
+CHANGES = {
+    "tables": """
+mice: {a: [a1]}
+mice: {a: [a1], A: [b1], b: [c1], c: [d1], d: [e1]}
+mice: {1: [a1], "1": [b1], b: [c1], c: [d1], d: [e1]}
+mice.f: [a1]
+mice.f: [f1, f1]
+mice.nan: [f1]
+mice.f: []
+mice.f: 3
+exclude: {x: lamp}
+exclude: {a: seizures}
+exclude: {a1: lamp, a2: lamp, a3: lamp}
+different_mice: [a, x]
+study: "a b"
+study: null
+unknown: 1
+recordings.moovie: x
+recordings.movie: "{session}_{x}.tif"
+recordings.movie: "all.tif"
+recordings.movie: "{session:3}.tif"
+recordings.movie: "{session!r}.tif"
+recordings.movie: "{session.tif"
+recordings.movie: "{mouse}.tif"
+recordings.movie: "{mouse}/{session}.tif"
+recordings.behavior: null
+recordings: {movie: "{session}.tif"}
+recordings.roi_masks: m.json
+recordings.speed_threshold_low: 0.5
+recordings.speed_threshold_low: 0.6
+recordings.movie_axes: TYX
+recordings.movie_axes: TTYX
+recordings.movie_axes: TY
+recordings.movie_axes: KYX
+recordings.frame_rate: "30 Hz"
+recordings.frame_rate: 0
+recordings.frame_rate: "30"
+image_size: 7.5
+image_size: 32.0
+image_size: "32"
+image_size: "32 px"
+image_size: 0
+threads: true
+note: 3
+allocation.train: 4
+allocation.choose: shared_pairs
+allocation.choose: some
+allocation.cohorts: across
+""",
+    "recordings": """
+qc.duration: [10, 20]
+qc.duration: [20, 10]
+qc.drift: [0.5, 0.5]
+qc.drift: [0.6, 0.5]
+qc.drift: [null, 0.5]
+qc.snr: [3, 4]
+qc.motion: [1, 2, 3]
+shift.predicted_auc: [0.7, 0.7]
+shift.predicted_auc: [0.7, 0.8]
+shift.predicted_r2: [0.3, 0.2]
+nwb.session_start: x
+confounds.brain_mask: "{x}.png"
+confounds.brain_mask: brain.png
+confounds.decoders: [none]
+comparisons: {one: {decoders: [linear, none]}}
+comparisons: {one: {decoders: [linear]}}
+comparisons: {one: {decoders: [linear, past]}}
+comparisons: {one: {decoders: [linear, past], across_protocols: true}}
+comparisons: {one: {source: a.tsv, by: x}}
+corrections.binning: 2
+corrections.motion: maybe
+corrections: {channels: 2, hemodynamics: regression}
+corrections: {channels: 2, hemodynamics: ratio, reference_channel: 2, dff: mean}
+corrections: {dff: mean, baseline_causal: true}
+corrections: {dff: none, baseline_percentile: 5}
+corrections: {dark_offset: 3, dark_frame: d.tif}
+corrections: {reference_channel: 3, channels: 2, hemodynamics: regression}
+corrections: {reference_channel: 1, signal_channel: 1, channels: 2, hemodynamics: regression}
+corrections: {outside: mean}
+corrections: {brain_mask: "{y}"}
+""",
+    "decoders": """
+decoders.x: {like: none}
+decoders.x: {like: x}
+decoders.x: {modell: logistic_regression}
+decoders.x: {model: some}
+decoders.x: {input: rois}
+decoders.x: {input: rois, rnn: gru, half_window: -1}
+decoders.x: {like: gru, half_window: 0}
+decoders.x: {like: gru, half_window: "0.5 s"}
+decoders.x: {like: gru, half_window: "0.01 s"}
+decoders.x: {like: gru, half_window: "0 s"}
+decoders.x: {like: gru, dropout: 1}
+decoders.x: {like: gru, dropout: 0.5}
+decoders.x: {like: gru, rois: [0]}
+decoders.x: {like: gru, rois: [1, 1]}
+decoders.x: {like: gru, others: drop}
+decoders.x: {like: gru, rois: [1], others: drop}
+decoders.x: {like: gru, rnn: tcn, bidirectional: true}
+decoders.x: {like: past, shift: 2}
+decoders.x: {like: past, drop: true}
+decoders.x: {like: past, normalise_from: reference}
+decoders.x: {like: past, normalise_from: reference, normalise: none}
+decoders.x: {like: gru, normalise_from: reference}
+decoders.x: {like: gru, warm_up: 6}
+decoders.x: {like: gru, warm_up: 5}
+decoders.x: {start_from: none, rnn: gru}
+decoders.x: {start_from: linear, rnn: gru}
+decoders.x: {start_from: cnn, rnn: gru, causal: true}
+decoders.x: {like: cnn, epochs: 0}
+decoders.x: {like: cnn, max_lr: 0}
+decoders.x: {like: cnn, ema_decay: 1}
+decoders.x: {like: cnn, baseline: 1000}
+decoders.x: {like: frozen, augment_shift: 0.1}
+decoders.x: {like: frozen, augment_shift: 0}
+""",
+    "made of others": """
+decoders.x: {average_of: [linear, none]}
+decoders.x: {average_of: [linear]}
+decoders.x: {average_of: [linear, permuted]}
+decoders.x: {average_of: [linear, cnn]}
+decoders.x: {adaptive_of: [linear], by: validation}
+decoders.x: {adaptive_of: [linear, cnn], by: validation}
+decoders.x: {adaptive_of: [linear, cnn], by: validation, margin: 0.1}
+decoders.x: {adaptive_of: [linear, cnn], by: recording, margin: 0.1}
+decoders.x: {adapted_from: none, coral: true}
+decoders.x: {adapted_from: linear, coral: true}
+decoders.x: {adapted_from: linear}
+decoders.x: {adapted_from: past, normalise: past}
+decoders.x: {adapted_from: gru, normalise: past}
+decoders.x: {adapted_from: gru, register: true}
+decoders.x: {adapted_from: linear, register: true}
+decoders.x: {adapted_from: linear, batch_norm: true}
+decoders.x: {adapted_from: cnn, batch_norm: true}
+decoders.x: {adapted_from: linear, coral: true, few_shot: 2}
+decoders.x: {adapted_from: svm, few_shot: 2}
+decoders.x: {adapted_from: raw, few_shot: 2}
+decoders.x: {adapted_from: linear, few_shot: 2, finetune: all}
+decoders.x: {adapted_from: gru, few_shot: 2, finetune: norm}
+decoders.x: {adapted_from: gru, few_shot: 2, finetune: all}
+decoders.x: {adapted_from: gru, few_shot: 1 sessions}
+decoders.x: {adapted_from: gru, few_shot: 2 sessions}
+decoders.x: {adapted_from: gru, few_shot: 0}
+decoders.x: {adapted_from: past, coral: true}
+decoders.x: {adapted_from: past, coral: true, first_unlabelled: 2}
+decoders.x: {adapted_from: past, first_unlabelled: 2}
+decoders.x: {adapted_from: gru, first_unlabelled: 2}
+decoders.x: {adapted_from: gru, first_unlabelled: 2, few_shot: 2}
+decoders.x: {adapted_from: gru, first_unlabelled: 2, normalise: past}
+decoders.x: {adapted_from: cnn, first_unlabelled: 2, normalise: past}
+decoders.x: {adapted_from: raw, first_unlabelled: 2}
+decoders.x: {adapted_from: raw, first_unlabelled: 2, coral: true}
+decoders.Gru: {like: gru}
+decoders: {}
+areas: [V1, M1]
+areas: common
+""",
+    "searches": """
+tune: {none: {trials: 3, search: {C: [1, 2]}}}
+tune: {gru: {trials: 3, search: {half_window: ["0.1 s", "0.11 s"]}}}
+tune: {gru: {trials: 3, search: {half_window: ["0.2 s", "0.1 s"]}}}
+tune: {frozen: {trials: 3, search: {epochs: [1, 2]}}}
+tune: {gru: {trials: 3, search: {none: [1, 2]}}}
+tune: {gru: {trials: 3, search: {rois: [1, 2]}}}
+tune: {gru: {trials: 3, search: {variant: [x, y]}}}
+tune: {gru: {trials: 3, search: {max_lr: [0.1, 0.01]}}}
+tune: {gru: {trials: 3, search: {max_lr: [0.01, 0.01]}}}
+tune: {gru: {trials: 3, search: {max_lr: [0.1, 0.01, 0.001]}}}
+tune: {gru: {trials: 3, search: {dropout: [0.5, 1]}}}
+tune: {gru: {trials: 0, search: {dropout: [0.1, 0.2]}}}
+variants: {study: {image_size: 32, decoders: [linear]}}
+variants: {small: {image_size: 32}}
+variants: {small: {image_size: 32, decoders: [none]}}
+variants: {small: {image_size: 32, decoders: [linear]}}
+variants: {small: {decoders: [linear]}}
+variants: {small: {image_size: 32, decoders: [gru]}}
+variants: {small: {settings: {epochs: 3}, decoders: [linear]}}
+variants: {small: {settings: {epochs: 3}, decoders: [cnn]}}
+variants: {small: {settings: {epochs: 3}, decoders: [frozen]}}
+variants: {small: {corrections: {channels: 2}, decoders: [linear]}}
+""",
+    "analyses": """
+importance: {m: {decoder: none}}
+importance: {m: {decoder: linear}}
+importance: {m: {decoder: svm}}
+importance: {m: {decoder: gru}}
+importance: {m: {decoder: gru, masks: squares}}
+importance: {m: {decoder: linear, masks: squares}}
+importance: {m: {decoder: linear, masks: some}}
+importance: {m: {decoder: linear, masks: areas.json}}
+importance: {m: {decoder: linear, masks: areas.json, size: 8}}
+importance: {m: {decoder: linear, masks: edges, stride: 8}}
+importance: {m: {decoder: linear, masks: edges, size: 8}}
+importance: {m: {decoder: linear, masks: squares, times: true}}
+importance: {m: {decoder: frozen, masks: squares, times: true}}
+importance: {m: {decoder: gru, null_decoder: linear}}
+importance: {m: {decoder: gru, null_decoder: permuted}}
+importance: {m: {decoder: gru, null_decoder: none}}
+importance: {m: {decoder: gru, mirror: [[1, 2], [3, 4]]}}
+importance: {m: {decoder: gru, mirror: [[1, 2], [2, 3]]}}
+importance: {m: {decoder: gru, mirror: [[1, 1]]}}
+importance: {m: {decoder: gru, windows: 0}}
+importance: {m: {decoder: gru}, m_times: {decoder: gru}}
+importance: {m: {decoder: gru}, m_more: {decoder: gru}}
+importance: {m: {decoder: gru, checks: {frames: 1}}}
+importance: {m: {decoder: gru, checks: {frame: 9}}}
+importance: {m: {decoder: gru, seeds: [permuted]}}
+importance: {m: {decoder: gru, seeds: [gru]}}
+importance: {m: {decoder: cnn, areas: squares, size: 8}}
+importance: {m: {decoder: gru, areas: squares}}
+ceilings: {decoders: [none]}
+ceilings: {decoders: [linear]}
+ceilings: {decoders: [gru]}
+ceilings: {decoders: [permuted]}
+ceilings: {decoders: [frozen]}
+ceilings: {decoders: [linear], split: frame}
+""",
+    "simulated": """
+simulate: {}
+simulate: {frames: 3}
+simulate: {photons: 0}
+simulate: {by_mouse: {x: {rotation: 3}}}
+simulate: {by_mouse: {a: {rotation: 3}}}
+simulate: {by_mouse: {a: {seed: 3}}}
+simulate: {by_mouse: {a: {frame_rate: 3}}}
+simulate: {by_mouse: {a: {turned: 3}}}
+simulate: {signal_drift: 0.01}
+simulate: {signal_rois: [1, 2], signal_leads_s: [0.1]}
+simulate: {signal_rois: [1, 2], signal_leads_s: [0.1, 0.2]}
+simulate: {signal_rois: [1, 2], signal_gains: [1, -1, 1]}
+simulate: {run_shares: []}
+""",
+    "cohorts and targets": """
+cohorts: {one: [a, b], two: [c, d, e]}
+cohorts: {one: [a, b], two: [b, c]}
+cohorts: {one: [a, b], two: [x]}
+cohorts: {one: [a, b], One: [c]}
+cohorts: {one: []}
+by_cohort: {one: {image_size: 32}}
+frame_rate: 10
+frame_rate: 60
+reproduction: true
+stack: true
+circular_shifts: 0
+circular_shifts: 19
+target: pupil
+target: states
+target: some
+recordings.target_states: [rest, run]
+recordings.behavior_target: x
+nwb.sessions: none.tsv
+stack: 3
+""",
+}
+
+
+def changed(path: str, value: Any) -> dict[str, Any]:
+    config = copy.deepcopy(yaml.safe_load(STUDY))
+    *parents, last = path.split(".")
+    table = config
+    for key in parents:
+        table = table.setdefault(key, {})
+    table[last] = value
+    return config
+
+
+@pytest.mark.parametrize("group", CHANGES)
+def test_refusals_are_those_that_were_read(group):
+    lines = []
+    for line in CHANGES[group].strip().splitlines():
+        ((path, value),) = yaml.safe_load(line).items()
+        try:
+            studies.resolve(changed(path, value))
+            said = "taken"
+        except UserError as error:
+            said = re.sub("known here: .*", "known here: …", str(error))
+        lines.append(f"{line}\n  {said}")
+    assert_kept("\n".join(lines) + "\n", FOLDER / f"{group.replace(' ', '_')}.txt", "REFUSED")
