@@ -25,6 +25,7 @@ from mesodecode.simulation import simulate
 from mesodecode.study import control_table, schema
 from mesodecode.study import study as studies
 from mesodecode.study.allocation import Allocation
+from tabled import as_tabled
 from texts import as_read
 
 SIDE = 40
@@ -297,7 +298,8 @@ def test_mice_are_the_unit_and_intervals_are_students():
     rows, auc = both([0.9, 0.8, 0.7, 0.9], [0.6, 0.6, 0.7, 0.8])
     for table in (rows, auc):  # two allocations of each of two mice
         table["test_mouse"] = ["a", "a", "b", "b"]
-    row = control_verdicts.table(rows, auc[::-1]).iloc[0]  # its allocations in another order
+    table = control_verdicts.table(rows, auc[::-1])  # its allocations in another order
+    row = as_tabled(table, "controls").iloc[0]
     # differences of the mice: .25 and .05; t(1) at .975 is 12.7062
     assert (row["n_mice"], row["n_allocations"]) == (2, 4)
     half = 12.7062 * np.std([0.25, 0.05], ddof=1) / np.sqrt(2)

@@ -19,6 +19,7 @@ from mesodecode.report import methods, report, section_words
 from mesodecode.study import schema
 from mesodecode.study.allocation import Allocation
 from mesodecode.study.targets import KINDS, Target
+from tabled import as_tabled
 from texts import as_read
 
 N = 400
@@ -184,7 +185,7 @@ def test_headlines_figure_report_and_methods_speak_of_the_target(target):
     parts = [both(kind, own, own, name)[0] for name in ("outside", "vessels")]
     parts[1].loc[:, [*kind.scores]] = kind.chance
     found, auc = pd.concat(parts), both(kind, own, own)[1]
-    rows = control_verdicts.table(found, auc)
+    rows = as_tabled(control_verdicts.table(found, auc), f"controls_of_{target.name}")
     ((verdict, text),) = as_read(control_verdicts.headlines(rows))
     axis = {"pupil": "R²", "states": "macro AUC"}[target.name]
     # .4 is below chance for states, which no control is worse than

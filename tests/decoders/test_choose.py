@@ -156,6 +156,13 @@ def test_files_come_back_as_they_were(tmp_path):
     np.testing.assert_allclose(probability, 1 / (1 + np.exp(-mouse.sessions["c1"].logit[3])), 1e-6)
 
 
+def test_a_history_of_no_epochs_is_refused_by_the_name_of_its_file():
+    training = trained(epochs=1)
+    other = replace(training, history=[{"loss": 1.0}], path="w.pt")
+    with pytest.raises(UserError, match=r"^w\.pt: its history is of no epochs; train it anew$"):
+        choose.choose(other, [passed_through(training, VALID)])
+
+
 def test_a_file_of_something_else_is_refused(tmp_path):
     (tmp_path / "c.h5").write_text("no HDF5")
     with pytest.raises(UserError, match="pass-images"):

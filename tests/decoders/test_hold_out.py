@@ -15,9 +15,22 @@ from make_recordings import recordings as simulated
 from make_recordings import write_rois
 from mesodecode.base.files import UserError
 from mesodecode.decoders import held_out
+from mesodecode.decoders.fitted import linear
 from mesodecode.study.ceilings import Member
 
 LINEAR = json.dumps({"model": "logistic_regression", "pixels": 32, "frame_step": 1})
+
+
+@pytest.mark.parametrize(
+    ("read", "name"),
+    [(held_out.read, "of `mesodecode hold-out`"), (linear.load, "of `mesodecode fit-linear`")],
+)
+def test_a_file_of_another_kind_is_refused_and_one_that_is_gone_is_said_to_be(tmp_path, read, name):
+    (tmp_path / "other").write_text("no HDF5")
+    with pytest.raises(UserError, match=f"other: not .*{name}"):
+        read(tmp_path / "other")
+    with pytest.raises(FileNotFoundError, match="gone"):
+        read(tmp_path / "gone")
 
 
 @pytest.fixture

@@ -37,6 +37,13 @@ def test_losses_and_outputs_are_those_of_the_formulas():
     np.testing.assert_allclose(predicted(made, NAMED), [[0.25, 0.5, 0.25], [1 / 3] * 3], rtol=1e-6)
 
 
+def test_mean_and_sd_of_a_trace_have_the_precision_of_float64():
+    values = np.array([2**24, 1, 1, 1], np.float32)  # which a sum of float32 would lose
+    found = trained_on([SimpleNamespace(session="a", target=Target("pupil"), labels=values)])
+    assert found.mean == 2**22 + 0.75
+    assert found.sd == pytest.approx(np.sqrt(3) / 4 * (2**24 - 1), rel=1e-12)
+
+
 @pytest.mark.parametrize("smoothing", [0.0, 0.3])
 def test_labels_are_moved_inwards_by_the_smoothing(smoothing):
     """Of run and rest to s/2 and 1 - s/2; of K states s/K of each, and what is left of the own."""

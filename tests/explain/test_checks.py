@@ -40,6 +40,7 @@ from mesodecode.recordings.sample import sample
 from mesodecode.simulation import truth
 from mesodecode.study import schema
 from mesodecode.study.allocation import Allocation
+from tabled import as_tabled
 from texts import as_read
 
 N_ROIS, N_FRAMES = 20, 400
@@ -117,7 +118,7 @@ def test_deletion_gain_by_hand():
 def test_permuted_labels_are_tested_as_r_does():
     real = np.array([[5, 6, 7, 8], [1, 2, 3, 4], [2, 4, 4, 9]], float).T
     null = np.array([[1, 2, 3, 4, 4.5], [1.5, 2.5, 3.5, 4.5, 5], [1, 4, 0, 3, 2]], float).T
-    table = map_measures.real_against_permuted(real, null)
+    table = as_tabled(map_measures.real_against_permuted(real, null), "map_against_permuted")
     # wilcox.test(…, exact = FALSE) and p.adjust(…, "holm")
     np.testing.assert_array_equal(table["statistic"], [20, 6, 16.5])
     np.testing.assert_allclose(table["p"], [0.0199644533052, 0.391267279283, 0.133277007442])
@@ -740,6 +741,16 @@ def test_cutout_is_checked_on_the_pixels_that_its_map_names(tmp_path):
     without = about | {"maps": None}
     found = map_check.check_cutout(OnePixel(2, 2), sessions[:1], [masks], settings, **without)
     assert found.auc.shape == found.auc_random.shape == (0, 5) and found.auc_intact > 0.95
+    # masks of another session lie elsewhere: what is planted is said of those of the first
+    others = dataclasses.replace(masks, areas=masks.areas[::-1].copy())
+    planted = {"truth": [truth_file(tmp_path / "t.h5")]}  # around pixel (4, 4) of 16 x 16
+    found = map_check.check_cutout(
+        OnePixel(2, 2), sessions, [masks, others], settings, **without, **planted
+    )
+    np.testing.assert_array_equal(
+        found.planted, truth.planted_masks(*planted.values(), masks.areas)
+    )
+    assert not np.array_equal(found.planted, found.planted[::-1], equal_nan=True)
 
 
 def test_all_weights_are_drawn_anew_by_seed_and_the_network_stays():

@@ -34,6 +34,7 @@ from mesodecode.explain import (
 from mesodecode.explain.cutout_masks import CutoutMasks
 from mesodecode.recordings.recording import read_recording
 from mesodecode.study import importance, schema, study
+from tabled import as_tabled
 from texts import as_read
 
 pytestmark = pytest.mark.usefixtures("one_thread")
@@ -310,7 +311,8 @@ def test_scores_are_averaged_over_sessions_and_then_over_allocations():
     np.testing.assert_allclose(
         scores.to_numpy(), [[0.2, 0.3, 0.5], [0.05, -0.1, 0], [0.3, 0, -0.3]], atol=1e-12
     )
-    table = cutout_tables.mask_table(rows, MASKS, mirrored=True).set_index("mask")
+    table = cutout_tables.mask_table(rows, MASKS, mirrored=True)
+    table = as_tabled(table, "cutout_by_mask").set_index("mask")
     left = table.loc["left"]
     assert left["mirror"] == "right" and table["mirror"]["middle"] == ""
     assert (left["n"], left["x"], left["y"], left["area"]) == (3, 0.5, 0, 2)
@@ -491,12 +493,13 @@ def test_times_are_averaged_over_sessions_and_then_over_allocations(tmp_path):
     rows["-1"], rows["0"] = rows["score"], 0.1
     rows.to_csv(tmp_path / "all.tsv", sep="\t", index=False)
     rows = cutout_tables.read_rows([tmp_path / "all.tsv"])
-    table = cutout_tables.times_table(rows, 20.0).set_index(["mask", "frame"])
+    table = as_tabled(cutout_tables.times_table(rows, 20.0), "cutout_by_time")
+    table = table.set_index(["mask", "frame"])
     assert len(table) == 6 and table.loc[("left", -1), "time_s"] == -0.05
     assert table.loc[("left", -1), "mean"] == pytest.approx(1 / 3)
     assert table.loc[("left", -1), "sd"] == pytest.approx(np.std([0.2, 0.3, 0.5], ddof=1))
     assert table.loc[("right", 0)].tolist() == pytest.approx([0, 3, 0.1, 0])
-    signed = cutout_tables.signed_table(rows).set_index("mask")
+    signed = as_tabled(cutout_tables.signed_table(rows), "cutout_by_state").set_index("mask")
     assert signed.loc["left", ["n", "score", "in_run", "in_rest"]].tolist() == pytest.approx(
         [3, 1 / 3, 1, -2]
     )

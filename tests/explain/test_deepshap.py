@@ -506,6 +506,36 @@ def test_packed_sequences_are_refused_by_name():
         deep_shap(decoder, *data())
 
 
+def test_packed_sequences_of_ones_own_making_are_refused_too():
+    class Packed(Anyone):
+        def forward(self, x):
+            frames = x.transpose(0, 1)
+            sizes = torch.full(frames.shape[:1], len(x))
+            packed = nn.utils.rnn.PackedSequence(frames.reshape(-1, x.shape[2]), sizes)
+            return self.head(self.rnn(packed)[1][-1])
+
+    decoder = Packed(nn.GRU(4, 3), nn.Sequential(nn.Linear(3, 1), nn.GELU()), "state")
+    words = "^Deep SHAP: no rule for packed sequences; give windows of one length$"
+    with pytest.raises(UserError, match=words):
+        deep_shap(decoder, *data())
+
+
+def test_a_network_that_refuses_windows_first_is_given_frames_first():
+    class Strict(Anyone):
+        def forward(self, x):
+            if len(x) != 5:
+                raise ValueError("5 frames first")
+            return super().forward(x)
+
+    decoder = anyones(nn.GRU, batch_first=False)
+    strict = Strict(decoder.rnn, decoder.head, decoder.read).double()
+    both = data(dtype=torch.float64)
+    values, base = deep_shap(strict, *both, output="logit")
+    expected, known = deep_shap(decoder, *both, output="logit")
+    np.testing.assert_array_equal(values, expected)
+    assert base == known
+
+
 class Turned(nn.Module):
     def __init__(self, decoder):
         super().__init__()

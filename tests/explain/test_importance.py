@@ -24,6 +24,7 @@ from mesodecode.explain import shap_figure, shap_files, shap_maps, shap_tables
 from mesodecode.explain.attributions import explain
 from mesodecode.recordings.recording import Recording
 from mesodecode.study import importance, schema, study
+from tabled import as_tabled
 
 PUBLISHED = ROOT.parent / "shared/reference/ajioka2024/shap_mean_abs.mat"
 N_FRAMES, N_ROIS = 60, 3
@@ -193,7 +194,7 @@ MAPS = [map_of([[1, 0], [2, 0], [3, 1]]), map_of([[1, 2], [0, 2], [1, 1]], "two"
 
 
 def test_table_sums_over_frames_and_averages_over_allocations():
-    table = shap_tables.roi_table(MAPS)
+    table = as_tabled(shap_tables.roi_table(MAPS), "shap_by_roi")
     assert table.columns.tolist() == ["roi", "name", "n", "mean", "sd"]
     assert table["mean"].tolist() == [4, 3] and table["n"].tolist() == [2, 2]
     np.testing.assert_allclose(table["sd"], [np.sqrt(8), np.sqrt(8)])

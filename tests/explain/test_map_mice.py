@@ -10,6 +10,7 @@ from drawn import as_drawn
 from mesodecode import cli
 from mesodecode.base.files import UserError
 from mesodecode.explain import cutout_tables, map_mice, map_mice_figure
+from tabled import as_tabled
 from texts import as_read
 
 
@@ -33,7 +34,7 @@ def planted(n_mice, each=4, n_units=20, seed=0, effect=0.1) -> pd.DataFrame:
 
 def test_a_mouse_counts_once_whatever_its_allocations():
     scores = scores_of([[1, 0], [3, 0], [4, 1], [9, 2]], ["d", "d", "e", "f"])
-    table = map_mice.over_mice(scores).set_index("unit")
+    table = as_tabled(map_mice.over_mice(scores), "map_over_mice").set_index("unit")
     row = table.loc["square r1 c1"]
     assert (row["n"], row["n_mice"], row["mean"], row["against"]) == (4, 3, 5, "0")
     # 2, 4, 9: SD √13, t(2) = 4.302653
@@ -82,6 +83,7 @@ def test_rois_are_tested_against_permuted_labels_and_by_themselves_not():
     assert alone["low"].gt(0).all() and alone["difference"].isna().all()
     assert "name a null_decoder" in as_read(map_mice.in_words(alone, "ROIs"))
     table = map_mice.over_mice(scores, null.iloc[::-1, ::-1])  # in whatever order
+    as_tabled(table, "map_over_mice_against_permuted")
     assert (table["p_max_t"] < 0.05).tolist() == [True] * 2 + [False] * 18
     for more in ("", "_low", "_high"):
         of = more[1:] or "mean"

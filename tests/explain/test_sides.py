@@ -16,6 +16,7 @@ from mesodecode import cli
 from mesodecode.base.files import UserError
 from mesodecode.explain import sides, sides_figure
 from mesodecode.study import study
+from tabled import as_tabled
 from texts import as_read
 
 ALLOCATIONS = [f"a{i}" for i in range(6)]
@@ -27,7 +28,7 @@ VALUES = pd.DataFrame(
 
 
 def test_pairs_are_compared_within_allocations():
-    table = sides.compare(VALUES, [("6", "31"), ("8", "33")], MICE)
+    table = as_tabled(sides.compare(VALUES, [("6", "31"), ("8", "33")], MICE), "sides")
     assert tuple(table.columns) == sides.COLUMNS
     first, second = table.itertuples(index=False)
     # differences 1 2 3 4 5 6: mean 3.5; means of the mice 1.5, 3.5, 5.5, of 8 signs two as extreme

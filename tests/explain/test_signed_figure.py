@@ -11,7 +11,7 @@ from drawn import as_drawn
 from make_tables import map_of
 from mesodecode.explain import signed_figure
 from mesodecode.explain.cortex import Cortex, outline
-from mesodecode.explain.shap_files import ShapMap, TargetMap
+from mesodecode.explain.shap_files import OF_PIXELS, ShapMap, TargetMap
 from texts import as_read
 
 
@@ -41,3 +41,16 @@ def test_a_state_has_a_row_and_all_rows_one_scale(placed):
     assert [heat.get_clim() for heat in heats] == [(-4, 4)] * 2
     np.testing.assert_array_equal([heat.get_array() for heat in heats], of_states().signed)
     as_read(signed_figure.caption([of_states()] * 2, "s1" if placed else None))
+
+
+def test_areas_go_by_their_names_without_their_kind_and_rois_by_numbers_where_they_have_none():
+    signed = np.array([[1.0, -2], [3, 0], [0, 2]])
+    area = {"names": ("area VISp", "area MOs"), "method": OF_PIXELS}
+    figure = as_drawn(signed_figure.draw([map_of(np.abs(signed), **area)] * 2), "signed_areas")
+    axes = figure.axes[0]
+    assert [text.get_text() for text in axes.get_xticklabels()] == ["VISp", "MOs"]
+    assert axes.get_xlabel() == "Area"
+    numbered = signed_figure.draw([map_of(np.abs(signed), roi=np.array([7, 9]))]).axes[0]
+    assert [text.get_text() for text in numbered.get_xticklabels()] == ["7", "9"]
+    assert numbered.get_xlabel() == "ROI number"
+    as_read(signed_figure.caption([map_of(np.abs(signed), **area)] * 2, "s1"))

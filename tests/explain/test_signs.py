@@ -36,6 +36,7 @@ from mesodecode.explain.removed_rois import Rois, evidence
 from mesodecode.recordings.recording import Recording
 from mesodecode.simulation import truth
 from mesodecode.study import schema
+from tabled import as_tabled
 from texts import as_read
 
 N_ROIS, N_FRAMES = 12, 300
@@ -136,14 +137,14 @@ def test_a_map_of_one_state_has_nothing_of_the_other(tmp_path):
 def test_tables_by_hand():
     one = map_of([[1, 0], [2, 0], [3, 1]], signed=np.array([[1, 0], [-2, 0], [3, -1.0]]))
     two = map_of([[1, 2], [0, 2], [1, 1]], "two", signed=np.array([[0, 0], [0, 0], [0, -3.0]]))
-    table = shap_tables.signed_table([one, two])
+    table = as_tabled(shap_tables.signed_table([one, two]), "shap_signed")
     assert table["mean_abs"].tolist() == [4, 3] and table["signed"].tolist() == [1, -2]
     np.testing.assert_allclose(table["sd"], [np.sqrt(2), np.sqrt(2)])
     assert table["toward"].tolist() == ["run", "rest"]
     assert table["peak_frame"].tolist() == [1, -1]  # of ties the first
     np.testing.assert_allclose(table["peak_s"], [1 / 30, -1 / 30])
     np.testing.assert_allclose(table["in_run"], [2, 1.5])
-    times = shap_tables.time_table([one, two])
+    times = as_tabled(shap_tables.time_table([one, two]), "shap_by_time")
     assert times["roi"].tolist() == [1, 1, 1, 2, 2, 2]
     assert times["frame"].tolist() == [-1, 0, 1] * 2
     assert times["name"].tolist() == ["1"] * 3 + ["2"] * 3
@@ -482,6 +483,8 @@ def test_a_file_that_is_neither_areas_nor_truth_is_refused_in_one_line(tmp_path)
     one = dataclasses.replace(recording("d"), pixel_mean=np.ones((8, 8)))
     with pytest.raises(UserError, match=r"bad\.h5"):
         cortex.read_cortex(tmp_path / "bad.h5", one)
+    with pytest.raises(FileNotFoundError, match=r"gone\.h5"):
+        cortex.read_cortex(tmp_path / "gone.h5", one)
 
 
 def test_rois_that_the_areas_lack_are_named():

@@ -19,6 +19,7 @@ from mesodecode.cli import main
 from mesodecode.decoders import predictions, validation
 from mesodecode.decoders.predictions import Predictions, SessionPredictions
 from mesodecode.scores import calibration, calibration_figure
+from tabled import as_tabled
 from texts import as_read
 
 
@@ -113,7 +114,8 @@ def test_coverage_of_each_state_by_hand():
     # sets of .6 or more: {run}, {}, {rest}, {rest}
     label, probability = np.array([1, 1, 1, 0]), np.array([0.7, 0.5, 0.1, 0.1])
     tested = SessionPredictions("t", np.arange(4), label, probability)
-    _, sets = calibration.assess(item(tested), {"v_s": valid})
+    rows, sets = calibration.assess(item(tested), {"v_s": valid})
+    as_tabled(pd.DataFrame(rows), "recalibrated"), as_tabled(pd.DataFrame(sets), "prediction_sets")
     at80, at90, _ = ({key: row[key] for key in calibration.SET_NUMBERS} for row in sets)
     assert at80 == pytest.approx(
         {"level": 0.8, "cut": 0.6, "coverage": 0.5, "coverage_rest": 1, "coverage_run": 1 / 3}

@@ -14,6 +14,7 @@ from mesodecode.decoders.held_out import HeldOut
 from mesodecode.decoders.predictions import SessionPredictions
 from mesodecode.scores import auc, ceiling_gaps, ceilings_figure
 from mesodecode.study.ceilings import Member, SessionSplit
+from tabled import as_tabled
 from texts import as_read
 
 SESSIONS = {mouse: [f"{mouse}{i}" for i in (1, 2, 3)] for mouse in "abc"}
@@ -62,7 +63,7 @@ def rows(dates=DATES):
 
 
 def test_table_of_arms_by_hand():
-    found = rows().set_index(["arm", "session"])
+    found = as_tabled(rows(), "ceilings").set_index(["arm", "session"])
     assert list(found.loc["own", "a1"][["n_train", "days", "auc"]]) == [2, (3 + 8) / 2, 1.0]
     assert found.loc["own", "a2"]["days"] == (3 + 5) / 2  # before it and after it
     assert found.loc[("own_near", "a1"), "train_sessions"] == "a/a2"
@@ -76,7 +77,7 @@ def test_table_of_arms_by_hand():
 
 
 def test_gaps_are_means_of_mice_with_their_interval():
-    found = ceiling_gaps.gaps(rows()).set_index(["a", "b"])
+    found = as_tabled(ceiling_gaps.gaps(rows()), "ceiling_gaps").set_index(["a", "b"])
     gap = found.loc["own", "others"]
     # a: (.1 + .3) / 2, b: .1, c: .3; SD .1, t of 2 degrees of freedom 4.3027
     assert gap["difference"] == pytest.approx(0.2) and gap["n_sessions"] == 4
@@ -107,7 +108,7 @@ def test_a_mouse_of_two_sessions_counts_once():
 
 
 def test_the_ceiling_of_each_mouse_by_hand():
-    found = ceiling_gaps.of_mice(rows()).set_index("test_mouse")
+    found = as_tabled(ceiling_gaps.of_mice(rows()), "ceilings_of_mice").set_index("test_mouse")
     assert list(found.index) == ["a", "b", "c"] and list(found["n_sessions"]) == [2, 1, 1]
     # of a: own 1 and .75, others .9 and .45; one session has as many of others, .5
     assert list(found.loc["a"])[2:] == pytest.approx([0.875, 0.675, 0.2, 0.5, 0.5])

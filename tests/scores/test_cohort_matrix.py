@@ -17,6 +17,7 @@ from mesodecode.report import methods, report, section_words
 from mesodecode.scores import cohort_matrix, cohort_matrix_figure
 from mesodecode.study import study as studies
 from mesodecode.study import targets
+from tabled import as_tabled
 from texts import as_read
 
 COHORTS = {"lab": ["1", "2", "3"], "rig": ["x", "y", "z"]}
@@ -44,7 +45,7 @@ BOTH = auc_of(
 
 
 def test_a_loss_is_of_the_same_mouse_with_mice_as_the_unit():
-    rows = cohort_matrix.table(BOTH, COHORTS)
+    rows = as_tabled(cohort_matrix.table(BOTH, COHORTS), "cohorts")
     assert list(rows.columns) == list(cohort_matrix.COLUMNS)
     pairs = list(zip(rows["train_cohort"], rows["test_cohort"], strict=True))
     assert pairs == [("lab", "lab"), ("lab", "rig"), ("rig", "lab"), ("rig", "rig")]

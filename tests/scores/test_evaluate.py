@@ -19,6 +19,7 @@ from mesodecode.cli.scores import auc as verb
 from mesodecode.decoders import predictions
 from mesodecode.decoders.predictions import Predictions, SessionPredictions
 from mesodecode.scores import auc as auc_tables
+from tabled import as_tabled
 
 
 def session(label, probability, *, mouse="5", frame=None) -> SessionPredictions:
@@ -127,6 +128,7 @@ def test_a_damaged_file_is_named_in_one_line(tmp_path, damage):
 
 def test_tables_by_hand():
     pooled, sessions = auc_tables.auc_table([made()]), auc_tables.session_table([made()])
+    as_tabled(pooled, "auc"), as_tabled(sessions, "auc_by_session")
     assert " ".join(pooled.columns) == (
         "decoder allocation train_mice valid_mouse test_mouse n_frames n_run auc accuracy protocol"
     )

@@ -20,6 +20,7 @@ from mesodecode.base.tables import read_table
 from mesodecode.decoders import predictions
 from mesodecode.scores import chance_tests, mouse_power, mouse_tests, paired_tests, published_tests
 from mesodecode.study import mouse_allocations
+from tabled import as_tabled
 from texts import as_read
 
 FAMILIES = {  # analysis -> column of the groups
@@ -363,6 +364,7 @@ def test_columns_signs_and_sessions():
     sessions.loc[sessions["session"] == "m1s2", "auc"] = np.nan  # of one state
     found = paired_tests.infer(table, by="decoder", name="x", sessions=sessions)
     assert list(found.columns) == paired_tests.COLUMNS
+    as_tabled(found.loc[:, ~found.columns.str.contains("mixed")], "inference")  # fits may fail
     row = found.iloc[0]
     assert (row["family"], row["a"], row["b"], row["n_allocations"], row["n_mice"]) == (
         *("x", "a", "b"),
@@ -439,7 +441,8 @@ def test_sentence(change, words):
 def test_chance_counts_permutations_not_allocations():
     rows = [(name, auc) for name, auc in (("gru", 0.9), ("n1", 0.5), ("n2", 0.6)) for _ in "123"]
     table = pd.DataFrame(rows, columns=["decoder", "auc"])
-    row = chance_tests.permuted_labels(table, {"gru": ["n1", "n2"]}).iloc[0]
+    found = chance_tests.permuted_labels(table, {"gru": ["n1", "n2"]})
+    row = as_tabled(found, "permuted_labels").iloc[0]
     assert (row["n_null"], row["p"], row["smallest_p"]) == (2, 1 / 3, 1 / 3)
     assert (row["null_mean"], row["null_max"]) == (pytest.approx(0.55), pytest.approx(0.6))
     assert "which cannot go below 0.333 (draws: 2; 19 reach .05" in as_read(row["sentence"])

@@ -11,6 +11,7 @@ from make_tables import published, run
 from mesodecode.base.files import UserError
 from mesodecode.base.tables import read_table
 from mesodecode.scores import mouse_power, paired_tests
+from tabled import as_tabled
 from texts import as_read
 
 
@@ -70,6 +71,7 @@ def test_parts_of_the_variance_by_hand():
     table = mouse_power.smallest_differences(
         aucs(differences), by="decoder", mice=[3], allocations=[1, 2, 1000]
     )
+    as_tabled(table[table["a"] == "a"], "power_by_allocations")  # of b nothing varies
     pair = table[table["b"] == "b"].set_index("allocations")
     # MSB = 2 * .01, MSW = 2 * .01² = .0002: between (.02 - .0002) / 2
     assert pair["sd_between"].to_numpy() == pytest.approx(np.sqrt(0.0099))

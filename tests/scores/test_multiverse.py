@@ -14,6 +14,7 @@ from mesodecode.cli import main
 from mesodecode.recordings import qc
 from mesodecode.scores import auc, multiverse, multiverse_figure
 from mesodecode.study.targets import kind_named
+from tabled import as_tabled
 from texts import as_read
 
 
@@ -64,7 +65,7 @@ def test_families_are_a_decoder_with_its_lines_on_variants():
 
 
 def test_a_row_is_the_mean_of_a_mouse_and_its_difference_from_the_studys_own():
-    rows = table().set_index(["decoder", "test_mouse"])
+    rows = as_tabled(table(), "variants").set_index(["decoder", "test_mouse"])
     assert len(rows) == 15
     small = rows.loc["linear_small", "a"]
     assert (small["n_allocations"], small["qc"], small["shifted"]) == (2, "warn", 0.75)

@@ -15,6 +15,7 @@ from sklearn.metrics import average_precision_score
 from mesodecode.base.files import UserError
 from mesodecode.decoders.predictions import Predictions, SessionPredictions
 from mesodecode.scores import auc, quality
+from tabled import as_tabled
 
 NAN = float("nan")
 MICE = "abcde"
@@ -357,6 +358,7 @@ def test_errors_by_time_by_hand():
     probability = np.abs(np.array(LABEL) - np.array(wrong) * 1.0)
     item = made(s=session(LABEL, probability))
     table, curves = quality.assess([item], [NAN], {"s": recording(SEGMENT, frame_rate=1.0)})
+    as_tabled(table, "quality"), as_tabled(curves[~curves["curve"].eq("roc")], "quality_curves")
     onset, offset = (curves[curves["curve"] == name].set_index("x") for name in ("onset", "offset"))
     assert onset.index.tolist() == [-3.5, -2.5, -1.5, -0.5, 0.5, 1.5, 2.5, 3.5][1:-1]
     assert onset["n"].tolist() == [0, 1, 1, 1, 1, 0]

@@ -189,6 +189,19 @@ def test_every_panel_of_a_page_shows_its_part(study):
     assert [text.get_text() for text in legend.get_texts()][1:] == [*MICE]
 
 
+def test_without_a_speed_its_panel_says_so_and_a_cut_is_drawn_where_it_is_known():
+    upper, lower = Figure().subplots(2)
+    label = np.array([1, 1, 0, np.nan, 1, 1])  # running at either end, and a gap
+    trace = "1_a", "x", 0.8, np.nan, np.arange(6) / RATE, np.linspace(0, 1, 6), label, None
+    quality_figure.trace_over_speed(upper, lower, quality_figure.Trace(*trace))
+    as_drawn(upper.figure, "trace_without_speed")
+    assert len(upper.lines) == 2 and [text.get_text() for text in lower.texts] == [
+        "speed not recorded"
+    ]
+    runs = [(run.get_x(), run.get_x() + run.get_width()) for run in upper.patches]
+    np.testing.assert_allclose(runs, [(-0.05, 0.15), (0.35, 0.55)])
+
+
 def test_example_is_a_session_of_median_auc(study):
     caption = formats.picture(study / "quality_cnn.svg", "p")["caption"]
     session, test, auc = re.search(

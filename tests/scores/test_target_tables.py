@@ -13,6 +13,7 @@ from mesodecode.decoders.predictions import Predictions, SessionPredictions, rea
 from mesodecode.report import section_words
 from mesodecode.scores import target_tables
 from mesodecode.study.targets import Target
+from tabled import as_tabled
 
 STATES = ("rest", "walk", "groom")
 ABOUT = {"train_mice": "m1", "valid_mouse": "m2", "test_mouse": "m3"}
@@ -112,6 +113,7 @@ def test_states_are_scored_one_against_all_others_and_confused():
     one, two = states(0), states(1)
     target = Target("states", STATES)
     pooled, sessions, confusion = target_tables.tables(made({"a": one, "b": two}, target), 19)
+    as_tabled(pooled, "states"), as_tabled(sessions, "states_by_session")
     state = np.concatenate([one.label, two.label])
     probability = np.concatenate([one.probability, two.probability])
     (row,) = pooled.to_dict("records")
@@ -129,6 +131,7 @@ def test_a_row_of_the_confusion_is_a_state_and_what_it_was_taken_for():
     state, taken = np.array([0, 0, 0, 1, 2], np.uint8), [1, 1, 0, 1, 2]
     one = SessionPredictions("m3", np.arange(5), state, np.eye(3, dtype=np.float32)[taken])
     _, _, confusion = target_tables.tables(made({"a": one}, Target("states", STATES)), 9)
+    as_tabled(confusion, "states_confused")
     table = confusion.pivot(index="state", columns="predicted", values="n_frames")
     assert table.loc[list(STATES), list(STATES)].to_numpy().tolist() == [
         [1, 2, 0],

@@ -12,6 +12,7 @@ from scipy.stats import spearmanr
 
 from mesodecode.cli import main
 from mesodecode.shift import cohort_losses, columns
+from tabled import as_tabled
 from texts import as_read
 
 COHORTS = {"lab": [f"l{i}" for i in range(5)], "rig": [f"r{i}" for i in range(5)]}
@@ -50,7 +51,7 @@ def test_ranks_within_each_way_by_hand():
     loss = [0.1, 0.2, 0.3, 0.4, 0.5, 0.05, 0.01, 0.02, 0.03, 0.04]
     # of lab in the order of the loss, of rig in reverse but for one: cohorts' levels say nothing
     rotation = [1, 2, 3, 4, 5, 101, 105, 104, 103, 102]
-    row = found(shift_of(loss, rotation=rotation)).loc["rotation"]
+    row = as_tabled(found(shift_of(loss, rotation=rotation)), "cohort_losses").loc["rotation"]
     lab, rig = spearmanr(loss[:5], rotation[:5])[0], spearmanr(loss[5:], rotation[5:])[0]
     assert (lab, rig) == (pytest.approx(1), pytest.approx(-1))
     assert row["rho"] == pytest.approx((lab + rig) / 2, abs=1e-9)  # ranks of five vary alike

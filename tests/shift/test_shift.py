@@ -43,6 +43,7 @@ from mesodecode.shift import (
 from mesodecode.simulation import simulate
 from mesodecode.study import schema
 from mesodecode.study.targets import RUN
+from tabled import as_tabled
 from texts import as_read
 
 NAN = float("nan")
@@ -422,7 +423,9 @@ def test_what_predictions_were_worth_by_hand():
     ]
     rows += [("two", "b", 0.9, 0.9)]
     table = pd.DataFrame(rows, columns=["decoder", "test_mouse", "predicted_auc", "auc"])
-    d, two = predicted_auc.held_against(table.assign(others_auc=0.7)).to_dict("records")
+    found = predicted_auc.held_against(table.assign(others_auc=0.7))
+    as_tabled(found[found.columns[:5]], "predictions_worth")  # two of d are as far
+    d, two = found.to_dict("records")
     assert (d["decoder"], d["n_mice"], two["decoder"], two["n_mice"]) == ("d", 3, "two", 2)
     assert d["missed"] == pytest.approx((0.1 + 0.05 + 0.1) / 3)
     assert d["others_missed"] == pytest.approx((0.1 + 0.15 + 0.1) / 3)

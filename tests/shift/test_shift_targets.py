@@ -38,6 +38,7 @@ from mesodecode.shift import (
 )
 from mesodecode.study import schema
 from mesodecode.study.targets import RUN, Target
+from tabled import as_tabled
 from texts import as_read
 
 PX = Target("pupil", unit="px")
@@ -119,6 +120,7 @@ def test_a_mouse_that_nothing_is_seen_of_is_predicted_low_and_no_other(target):
     kind = target.kind
     predicted, error, number, others = columns.predicted_of(kind)
     usual, shifted = report(target, USUAL), report(target, (9.0, *USUAL[1:]))
+    as_tabled(shifted, f"shift_of_{target.name}")
     assert list(usual.reset_index()[columns.columns_of(kind)]) == columns.columns_of(kind)
     assert set(usual["verdict"]) == {"in distribution"} == set(shifted["verdict"][1:])
     assert (usual[predicted] - usual[kind.expected]).abs().max() < 0.1
@@ -208,7 +210,7 @@ def test_the_loss_of_r2_goes_with_the_difference_that_was_planted():
         rows.append(row | {"r2": 0.5 - across * 10.0**at, "rotation_shift": 9.0 * at * across})
     rates = dict.fromkeys(mice, 30.0)
     found = cohort_losses.table(pd.DataFrame(rows), labs, rates, PX.kind)
-    found = found.set_index("difference")
+    found = as_tabled(found, "cohort_losses_of_r2").set_index("difference")
     assert found.loc["rotation", "rho"] == pytest.approx(1) and found.loc["rotation", "p"] < 0.01
     assert np.isnan(found.loc["brightness", "rho"])
 

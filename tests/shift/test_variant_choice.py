@@ -23,6 +23,7 @@ from mesodecode.study import decoder_table
 from mesodecode.study import study as studies
 from mesodecode.study.mouse_allocations import allocate
 from mesodecode.study.targets import RUN, Target
+from tabled import as_tabled
 
 
 def mice(seen, n=6, seed=0):
@@ -120,7 +121,7 @@ def test_a_perfect_decoder_is_no_more_than_nearly_perfect():
 
 def test_decoders_may_stand_in_any_order():
     known, mine = mice(0.4), own(0.4, -0.4)
-    made = variant_choice.choose(known, mine, 0.01)
+    made = as_tabled(variant_choice.choose(known, mine, 0.01), "choice_of_decoders")
     turned = variant_choice.choose(known[::-1], mine[::-1], 0.01)
     assert turned["decoder"].tolist() == ["b", "a"]
     pd.testing.assert_frame_equal(turned[::-1].reset_index(drop=True), made)

@@ -69,7 +69,7 @@ def table(controls: pd.DataFrame, auc: pd.DataFrame) -> pd.DataFrame:
     Raises UserError if a decoder has no score of an allocation.
     """
     rows, kind = [], kind_scored(controls.columns)
-    pairs = controls.groupby(["against", "decoder"], sort=False)
+    pairs = controls.groupby(["against", "decoder"])
     # the controls of one decoder together, in their own order
     for decoder, signal in itertools.product(controls["against"].unique(), SIGNALS):
         if (decoder, signal) not in pairs.groups:
