@@ -2,6 +2,7 @@
 
 Each stands in `texts.txt`, with # for its numbers, which tests hold by hand. One that was changed
 on purpose is read there, and the old one deleted: `TEXTS=add pytest -n 0 …` adds what is new.
+Captions stand whole, with their numbers, in `written/`: `WRITTEN=write pytest -n 0 …`.
 """
 
 from __future__ import annotations
@@ -11,7 +12,10 @@ import re
 from pathlib import Path
 from typing import Any
 
+from kept import assert_kept
+
 FILE = Path(__file__).with_name("texts.txt")
+FOLDER = Path(__file__).with_name("written")
 NUMBER = re.compile(r"(?:\d[\d,]*)?\.?\d+(?:e[-+]?\d+)?")
 
 
@@ -27,4 +31,11 @@ def as_read(text: Any) -> Any:
         FILE.write_text("".join(f"{part}\n" for part in sorted(known | new)), encoding="utf-8")
         return text
     assert not new, f"read these, and if they are meant, add them to {FILE.name}: {new}"
+    return text
+
+
+def as_written(text: str, name: str) -> str:
+    """Return a text that is, with its numbers, as `written/{name}.txt` says; a line a sentence."""
+    lines = re.split(r"(?<=\.) ", as_read(text))
+    assert_kept("\n".join(lines) + "\n", FOLDER / f"{name}.txt", "WRITTEN")
     return text

@@ -116,6 +116,17 @@ def test_vessels_are_found_and_activity_that_tissue_shows_too_is_left_out(tmp_pa
     np.testing.assert_allclose(given, found, atol=1e-6)
 
 
+def test_controls_of_several_blocks_are_those_of_one(tmp_path, monkeypatch):
+    frames = still() + np.random.default_rng(0).normal(0, 9, (30, SIDE, SIDE))
+    recording = write_recording(tmp_path / "a.h5", frames)
+    whole = control_signals(recording, brain=brain_of()).signals
+    monkeypatch.setattr(signals, "BLOCK", 4 * SIDE * SIDE * 7)  # seven frames, and two at last
+    parts = control_signals(recording, brain=brain_of()).signals
+    assert {*parts} == {*whole} == {"mean", "outside", "vessels", "movement"}
+    for name, values in whole.items():
+        np.testing.assert_allclose(parts[name], values, rtol=0, atol=1e-3, err_msg=name)
+
+
 def test_tissue_beside_a_vessel_is_of_the_brain(tmp_path):
     """A vessel along the brain's edge, beyond which light flickers."""
     frames, vessel = still(), np.zeros((SIDE, SIDE), bool)

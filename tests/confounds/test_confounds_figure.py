@@ -7,7 +7,7 @@ import pandas as pd
 from drawn import as_drawn
 from make_tables import names_on, said
 from mesodecode.confounds import confounds_figure, control_verdicts
-from texts import as_read
+from texts import as_written
 
 MICE = ["1", "2"]
 
@@ -101,4 +101,6 @@ def test_an_auc_below_chance_is_inside_the_panel():
 def test_the_caption_counts_the_allocations_and_mice_of_the_fullest_row():
     rows = rows_of(["cnn"])
     rows.loc[0, ["n_allocations", "n_mice"]] = (20, 5)
-    assert "(n = 20 allocations of 5 test mice," in as_read(confounds_figure.caption(rows))
+    assert "(n = 20 allocations of 5 test mice," in as_written(
+        confounds_figure.caption(rows), "confounds"
+    )

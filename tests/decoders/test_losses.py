@@ -16,6 +16,7 @@ from mesodecode.base.files import UserError
 from mesodecode.cli.decoders.losses import read_histories
 from mesodecode.decoders import loss_figure, train
 from mesodecode.report import formats
+from texts import as_written
 
 # allocation -> (train loss, valid loss, valid AUC) by epoch
 CURVES = {
@@ -52,6 +53,7 @@ def drawn(axes, column: int) -> tuple[list, list]:
 def test_every_allocation_is_thin_and_the_mean_thick(tmp_path):
     history = read_histories(tmp_path / "cnn", write(tmp_path / "cnn", CURVES))
     figure = as_drawn(loss_figure.loss_by_epoch(history), "losses")
+    as_written(loss_figure.loss_caption(history), "losses")
     loss, auc = figure.axes
     for axes, colour, column in ((loss, 0, 0), (loss, 1, 1), (auc, 1, 2)):
         thin, thick = drawn(axes, colour)

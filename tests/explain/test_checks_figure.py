@@ -8,7 +8,7 @@ from matplotlib.figure import Figure
 from drawn import as_drawn
 from make_tables import checked
 from mesodecode.explain import checks_figure
-from texts import as_read
+from texts import as_written
 
 
 def test_all_checks_that_were_made_are_drawn():
@@ -18,7 +18,7 @@ def test_all_checks_that_were_made_are_drawn():
     (line, chance) = truth.lines
     assert list(zip(*line.get_data(), strict=True))[-3:] == [(1, 1), (0.5, 1), (0, 1)]
     assert chance.get_ydata()[0] == 2 / 5
-    as_read(checks_figure.caption(evidence))
+    as_written(checks_figure.caption(evidence), "map_checks")
 
 
 def test_removal_by_the_map_and_at_random_are_called_so():

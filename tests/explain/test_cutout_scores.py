@@ -35,7 +35,7 @@ from mesodecode.explain.cutout_masks import CutoutMasks
 from mesodecode.recordings.recording import read_recording
 from mesodecode.study import importance, schema, study
 from tabled import as_tabled
-from texts import as_read
+from texts import as_written
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 
@@ -442,7 +442,7 @@ def test_the_caption_says_what_was_hidden_by_what_and_what_was_counted(fill, kin
     }
     masks, settings = cutout_masks.make_masks(kind, SIDE, SIDE), {"fill": fill, "masks": kind}
     text = cutout_figure.caption(pd.DataFrame([counts]), "cnn", masks, settings, "s1")
-    assert words in as_read(text) and "R²(intact) - R²(masked)" in text
+    assert words in as_written(text, f"cutout_{kind}_{fill}") and "R²(intact) - R²(masked)" in text
     assert "Used: 1,200 of 36,000 decodable frames of 3 sessions." in text
 
 
@@ -520,7 +520,7 @@ def test_times_are_drawn_by_mask_and_on_the_image():
     assert heat.get_array()[1].tolist() == [0.4, 0, 0] and heat.get_array()[6, 1] == -0.2
     titles = [axes.get_title() for axes in figure.axes if len(axes.images) == 2]
     assert len(titles) == 6 and titles[0] == "−0.10 to −0.07 s"
-    assert "n = 5" in as_read(cutout_times_figure.caption(table, "gru", "s1"))
+    assert "n = 5" in as_written(cutout_times_figure.caption(table, "gru", "s1"), "cutout_times")
 
 
 # Config and jobs ---------------------------------------------------------------------------------

@@ -758,6 +758,18 @@ def test_integrated_gradients_of_a_float64_decoder_are_complete():
     assert result.completeness_error < 1e-9
 
 
+@pytest.mark.parametrize("method", ["deep", "integrated"])
+def test_windows_and_references_of_several_passes_are_those_of_one(monkeypatch, method):
+    decoder, both = make("gru").double(), data(n=5, b=7, dtype=torch.float64)
+    once = explain(decoder, *both, method=method, steps=6)
+    monkeypatch.setattr(deepshap, "PASSED", 41)  # of 20 numbers a window: two
+    monkeypatch.setattr(attributions, "BATCH", 13)  # of 6 steps: two references
+    parts = explain(decoder, *both, method=method, steps=6)
+    np.testing.assert_allclose(parts.values, once.values, rtol=0, atol=1e-12)
+    assert parts.base == pytest.approx(once.base, abs=1e-12)
+    assert parts.completeness_error == pytest.approx(once.completeness_error, abs=1e-12)
+
+
 def test_integrated_gradients_are_taken_at_as_many_points_as_asked_for():
     windows, background = data()
     seen = []

@@ -1,12 +1,15 @@
 """The figure of a SHAP map: which ROI's values stand where."""
 
+import dataclasses
+
 import numpy as np
 import pandas as pd
 import pytest
 
 from drawn import as_drawn
-from make_tables import names_on
+from make_tables import map_of, names_on
 from mesodecode.explain import shap_figure
+from texts import as_written
 
 
 def test_bars_and_columns_of_a_shap_map_are_those_of_their_roi():
@@ -27,5 +30,15 @@ def test_bars_and_columns_of_a_shap_map_are_those_of_their_roi():
     assert image.get_extent() == pytest.approx((-0.5, 2.5, -0.15, 0.05))  # s, half a frame around
     (star,) = bars.texts
     assert star.get_text() == "*" and star.get_position() == pytest.approx((1, 0.92))
+    maps = [
+        map_of(values, names=names, n_windows=n, n_background=7 * n, completeness_error=n * 1e-6)
+        for names in [("VISp", "MOs", "RSP")]
+        for n in (90, 100)
+    ]
+    told = table.assign(n=[20] * 3, n_null=5)
+    as_written(shap_figure.caption(maps, table.drop(columns="p_holm")), "shap")
+    trained = [dataclasses.replace(one, background_from="train", method="gradient") for one in maps]
+    as_written(shap_figure.caption(trained, told), "shap_against_permuted")
+    as_written(shap_figure.caption(maps, told.assign(n=3, n_null=3)), "shap_against_few_permuted")
     numbered = shap_figure.draw(values, table.assign(name=[4, 7, 9]), np.array([-1, 0]), 0).axes[1]
     assert names_on(numbered.xaxis) == ["4", "7", "9"] and numbered.get_xlabel() == "ROI number"

@@ -7,11 +7,12 @@ import pandas as pd
 import pytest
 
 from drawn import as_drawn
+from make_tables import names_on
 from mesodecode import cli
 from mesodecode.base.files import UserError
 from mesodecode.explain import cutout_tables, map_mice, map_mice_figure
 from tabled import as_tabled
-from texts import as_read
+from texts import as_read, as_written
 
 
 def scores_of(values, mice, kind="mask") -> pd.DataFrame:
@@ -126,12 +127,25 @@ def test_the_figure_has_an_interval_for_each_area_and_a_sign_for_each_mouse():
     assert [label.get_text() for label in axes.get_xticklabels()][:2] == ["r1 c1", "r1 c2"]
 
 
+@pytest.mark.parametrize("alone", [True, False])
+def test_rois_go_by_their_numbers_with_permuted_labels_subtracted_where_there_are(alone):
+    mice = np.repeat([*"abcd"], 2)
+    rois = [scores_of(add + np.arange(24).reshape(8, 3) % 7, mice, "ROI") for add in (3, 1)]
+    both = rois[:1] if alone else rois
+    table, means = map_mice.over_mice(*both), map_mice.tested(*both)
+    figure = map_mice_figure.draw(table, means)
+    as_drawn(figure, f"map_mice_of_rois{'_alone' * alone}")
+    assert names_on(figure.axes[0].xaxis) == ["1", "2", "3"]
+
+
 @pytest.mark.parametrize("against", [map_mice.ZERO, map_mice.PERMUTED, ""])
 def test_the_caption_says_what_is_tested_and_what_a_star_is(against):
     kind = "mask" if against == map_mice.ZERO else "ROI"
     about = {"against": against, "n": 20, "n_mice": 6, "p_smallest": 0.03125 if against else np.nan}
     text = map_mice_figure.caption(pd.DataFrame([about]), "cnn", kind, "Words.", "macro AUC")
-    assert "over 6 test mice (each the mean of its allocations, n = 20 in all" in as_read(text)
+    assert "over 6 test mice (each the mean of its allocations, n = 20 in all" in as_written(
+        text, f"map_mice_against_{against.replace(' ', '_') or 'nothing'}"
+    )
     assert ("mask's loss of macro AUC, the mean" in text) == (kind == "mask")
     assert ("less that of the decoder of permuted labels" in text) == (
         kind == "ROI" and against != ""

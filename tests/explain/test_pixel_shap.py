@@ -30,7 +30,7 @@ from mesodecode.explain import (
 from mesodecode.explain.deepshap import explain_deep
 from mesodecode.recordings.recording import read_recording
 from mesodecode.study.targets import Target
-from texts import as_read
+from texts import as_read, as_written
 
 STATES = Target("states", ("rest", "walk", "groom"))
 
@@ -306,7 +306,7 @@ def test_the_bar_of_sizes_begins_at_0(tmp_path):
     by_hand = replace(pixels, pixel_abs=size, pixel_signed=sign - 40, image=size[0])
     as_drawn(pixel_figure.draw([found], by_hand), "pixels")
     other = replace(found, test_mouse="e", allocation="x", background_from="train")
-    text = as_read(pixel_figure.caption([other, found], pixels))
+    text = as_written(pixel_figure.caption([other, found], pixels), "pixels")
     assert "up to 4 windows of each test mouse and allocations (n = 2)" in text and "%" not in text
     assert f"against {other.n_background} windows of the training mice" in text
     assert "windows of mouse d (50% of them run)" in as_read(pixel_figure.caption([found], pixels))

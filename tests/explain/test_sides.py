@@ -17,7 +17,7 @@ from mesodecode.base.files import UserError
 from mesodecode.explain import sides, sides_figure
 from mesodecode.study import study
 from tabled import as_tabled
-from texts import as_read
+from texts import as_read, as_written
 
 ALLOCATIONS = [f"a{i}" for i in range(6)]
 MICE = ["d", "d", "e", "e", "f", "f"]
@@ -89,8 +89,8 @@ def test_a_figure_has_a_place_for_each_pair_and_a_point_for_each_allocation():
     points = [line.get_ydata() for line in axes.lines if line.get_marker() == "o"]
     assert [sorted(one) for one in points] == [[1, 2, 3, 4, 5, 6], [0] * 6]
     assert [text.get_text() for text in axes.texts] == ["**"]
-    words = as_read(
-        sides_figure.caption(table, "roi_gru", "Mean |SHAP|", "every ROI of the left side")
+    words = as_written(
+        sides_figure.caption(table, "roi_gru", "Mean |SHAP|", "every ROI of the left side"), "sides"
     )
     assert "(n = 6)" in words and "over 2 pairs" in words and "the 3 test mice" in words
     assert "at least 0.25" in words

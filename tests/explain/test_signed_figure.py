@@ -12,7 +12,7 @@ from make_tables import map_of
 from mesodecode.explain import signed_figure
 from mesodecode.explain.cortex import Cortex, outline
 from mesodecode.explain.shap_files import OF_PIXELS, ShapMap, TargetMap
-from texts import as_read
+from texts import as_written
 
 
 def of_states() -> TargetMap:
@@ -40,7 +40,8 @@ def test_a_state_has_a_row_and_all_rows_one_scale(placed):
     heats = [axes.images[0] for axes in figure.axes if axes.images and axes.get_ylabel()]
     assert [heat.get_clim() for heat in heats] == [(-4, 4)] * 2
     np.testing.assert_array_equal([heat.get_array() for heat in heats], of_states().signed)
-    as_read(signed_figure.caption([of_states()] * 2, "s1" if placed else None))
+    caption = signed_figure.caption([of_states()] * 2, "s1" if placed else None)
+    as_written(caption, f"signed_states{'_alone' * (not placed)}")
 
 
 def test_areas_go_by_their_names_without_their_kind_and_rois_by_numbers_where_they_have_none():
@@ -53,4 +54,5 @@ def test_areas_go_by_their_names_without_their_kind_and_rois_by_numbers_where_th
     numbered = signed_figure.draw([map_of(np.abs(signed), roi=np.array([7, 9]))]).axes[0]
     assert [text.get_text() for text in numbered.get_xticklabels()] == ["7", "9"]
     assert numbered.get_xlabel() == "ROI number"
-    as_read(signed_figure.caption([map_of(np.abs(signed), **area)] * 2, "s1"))
+    maps = [map_of(np.abs(signed), **area), map_of(np.abs(signed), **area, n_run=700)]
+    as_written(signed_figure.caption(maps, "s1"), "signed_areas")

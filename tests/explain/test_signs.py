@@ -193,6 +193,21 @@ def test_the_output_moves_by_the_size_of_each_removal():
     np.testing.assert_allclose(half, sizes[2] + sizes[0] / 2, rtol=1e-3)
 
 
+def test_removals_of_several_passes_are_those_of_one(monkeypatch):
+    windows = torch.as_tensor(np.random.default_rng(0).standard_normal((50, 1, N_ROIS))).float()
+    rois = Rois(reader(WEIGHTS).build(), windows, torch.arange(50) % 2, np.arange(50))
+    scores = [np.arange(N_ROIS), np.abs(WEIGHTS)]
+
+    def found():
+        return [*(made for _, made in rois.one_by_one(scores)), rois.by_sign([WEIGHTS[None]])]
+
+    once = found()
+    for size in (50, 130, 1):  # of 50 windows: a removal a pass, two, and one at least
+        monkeypatch.setattr("mesodecode.explain.removed_rois.BATCH", size)
+        for one, other in zip(once, found(), strict=True):
+            np.testing.assert_allclose(other, one, rtol=0, atol=1e-5)
+
+
 def test_evidence_counts_the_side_of_the_mean_and_not_how_far_it_is():
     signed = torch.tensor([[1.0, -2], [3, 4]])
     windows = torch.tensor([[[15.0, 1.9], [0, 3]], [[5, 2.1], [5.1, 2]]])

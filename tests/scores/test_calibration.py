@@ -20,7 +20,7 @@ from mesodecode.decoders import predictions, validation
 from mesodecode.decoders.predictions import Predictions, SessionPredictions
 from mesodecode.scores import calibration, calibration_figure
 from tabled import as_tabled
-from texts import as_read
+from texts import as_read, as_written
 
 
 def mouse(name, heat=1.0, n=4000, seed=0, separation=2.0):
@@ -215,3 +215,4 @@ def test_the_page_has_each_mouse_with_its_own_marker_and_the_means_by_hand():
     assert words == ["ECE", "Brier score", "Coverage of 90 % sets", "Mean states in a set"]
     (legend,) = figure.legends
     assert [text.get_text() for text in legend.get_texts()][1:] == ["2", "10"]
+    as_written(calibration_figure.caption(table, sets), "calibration")

@@ -15,7 +15,7 @@ from mesodecode.decoders.predictions import SessionPredictions
 from mesodecode.scores import auc, ceiling_gaps, ceilings_figure
 from mesodecode.study.ceilings import Member, SessionSplit
 from tabled import as_tabled
-from texts import as_read
+from texts import as_read, as_written
 
 SESSIONS = {mouse: [f"{mouse}{i}" for i in (1, 2, 3)] for mouse in "abc"}
 DATES = {f"{mouse}{i}": datetime.date(2024, 1, i * i) for mouse in "abc" for i in (1, 2, 3)}
@@ -209,7 +209,7 @@ def test_figure_has_a_panel_a_decoder_and_says_what_is_near():
     assert [axes.get_title() for axes in figure.axes] == ["net", "other"]
     labels = [text.get_text() for text in figure.axes[0].get_xticklabels()]
     assert labels == ["own", "others", "others,\nequal n", "own,\nnear", "own,\nfar"]
-    assert "n = 4 sessions of 3 mice" in as_read(ceilings_figure.caption(both))
-    assert "Near, far" in as_read(ceilings_figure.caption(both))
+    caption = as_written(ceilings_figure.caption(both), "ceilings_near_far")
+    assert "n = 4 sessions of 3 mice" in caption and "Near, far" in caption
     plain = both[~both["arm"].str.contains("near|far")]
     assert "Near" not in as_read(ceilings_figure.caption(plain))

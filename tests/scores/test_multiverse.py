@@ -15,7 +15,7 @@ from mesodecode.recordings import qc
 from mesodecode.scores import auc, multiverse, multiverse_figure
 from mesodecode.study.targets import kind_named
 from tabled import as_tabled
-from texts import as_read
+from texts import as_read, as_written
 
 
 def decoders(**lines):
@@ -109,8 +109,8 @@ def test_the_figure_has_variants_by_their_means():
     assert multiverse.order(rows[rows["family"] == "linear"]) == ["small", "study", "best"]
     figure = multiverse_figure.draw(rows)
     labels = [tick.get_text() for tick in figure.axes[0].get_xticklabels()]
-    assert labels == ["small", "study", "best"] and "3 test mice" in as_read(
-        multiverse_figure.caption(rows)
+    assert labels == ["small", "study", "best"] and "3 test mice" in as_written(
+        multiverse_figure.caption(rows), "variants"
     )
 
 

@@ -23,7 +23,7 @@ from mesodecode.decoders import validation
 from mesodecode.decoders.predictions import Predictions, SessionPredictions
 from mesodecode.report import formats
 from mesodecode.scores import quality, quality_figure
-from texts import as_read
+from texts import as_read, as_written
 
 MICE = "12345"
 N, RATE = 90, 10.0  # frames a session, frames/s
@@ -170,6 +170,7 @@ def test_every_panel_of_a_page_shows_its_part(study):
     about = "1_a", "x", 0.8, 0.375, np.arange(4) / RATE, probability, label, speed
     trace = quality_figure.Trace(*about)
     figure = as_drawn(quality_figure.page(read(study), curves, sessions, trace), "quality")
+    as_written(quality_figure.caption(read(study), sessions, trace), "quality")
     panels = {axes.get_title(loc="left") or axes.get_ylabel(): axes for axes in figure.axes}
     assert [*panels] == [*"ABCDEFGHI", "Speed\n(cm/s)"]
     for letter in "ABC":  # a thin line of each allocation, the thick one of all
@@ -200,6 +201,24 @@ def test_without_a_speed_its_panel_says_so_and_a_cut_is_drawn_where_it_is_known(
     ]
     runs = [(run.get_x(), run.get_x() + run.get_width()) for run in upper.patches]
     np.testing.assert_allclose(runs, [(-0.05, 0.15), (0.35, 0.55)])
+
+
+def test_a_bin_of_fewer_than_ten_frames_is_not_drawn_and_no_bin_is_said():
+    rows = [
+        (mouse, "a", "onset", x, y, n)
+        for mouse, n in (("a", 9), ("b", 10))
+        for x, y in ((-0.5, 0.2), (0.5, 0.4), (1.5, 0.1))
+    ]
+    names = ["test_mouse", "allocation", "curve", "x", "y", "n"]
+    curves = pd.DataFrame(rows, columns=names)
+    few = curves[curves["test_mouse"] == "a"].assign(curve="offset")
+    figure = Figure()
+    for axes, curve in zip(figure.subplots(2), ("onset", "offset"), strict=True):
+        quality_figure.errors(axes, pd.concat([curves, few]), curve, ["a", "b"])
+    as_drawn(figure, "errors_of_few_frames")
+    mine, other, mean = (line.get_ydata() for line in figure.axes[0].lines[:3])
+    assert np.isnan(mine).all() and list(other) == [0.2, 0.4, 0.1]
+    np.testing.assert_allclose(mean, [0.2, 0.4, 0.1])
 
 
 def test_example_is_a_session_of_median_auc(study):

@@ -20,7 +20,7 @@ from mesodecode.scores import (
     target_figure,
 )
 from mesodecode.study.targets import KINDS, Target
-from texts import as_read
+from texts import as_read, as_written
 
 # Reproduction
 
@@ -60,7 +60,7 @@ def test_decoders_stand_beside_the_published_ones_with_the_interval_of_the_diffe
 
 
 def test_the_caption_counts_the_intervals_that_leave_zero_out():
-    words = as_read(reproduction_figure.reproduction_caption(reproduced()))
+    words = as_written(reproduction_figure.reproduction_caption(reproduced()), "reproduction")
     assert words.startswith("3 decoders of this run") and "1 of 3 intervals leave 0 out" in words
     assert "Student's t over the test mice; Welch's t" in words
     above = reproduced()[1:].assign(ci_low=[0.01, np.nan])
@@ -135,10 +135,10 @@ def test_confusion_is_the_mean_over_allocations_in_the_order_of_the_states():
 
 def test_captions_of_targets_say_what_is_drawn():
     trace = predictions({"s": ([1.0, 2], [1.0, 2])}, Target("pupil", unit="px"))
-    words = as_read(target_figure.caption([trace], 7))
+    words = as_written(target_figure.caption([trace], 7), "traces")
     assert words.startswith("pupil as measured") and "1,800 frames" in words
     named = predictions({}, Target("states", ("a", "b", "c")))
-    assert "mean over 7 allocations" in as_read(target_figure.caption([named], 7))
+    assert "mean over 7 allocations" in as_written(target_figure.caption([named], 7), "confusion")
 
 
 # AUCs by what a decoder was trained on, by cohort, by variant
@@ -181,8 +181,8 @@ def test_cohorts_have_a_cell_for_each_pair_that_was_tested():
     assert cells == ["0.500\n3 mice", "0.500\n2 mice", "0.750\n1 mice"]
     assert [axes.get_ylabel() for axes in figure.axes[:4]] == ["Trained in", "", "", "Trained in"]
     assert [axes.axison for axes in figure.axes] == [True] * 4 + [False] * 2
-    assert "13 allocations" in as_read(
-        cohort_matrix_figure.caption(table)
+    assert "13 allocations" in as_written(
+        cohort_matrix_figure.caption(table), "cohort_matrix"
     )  # of the decoder with most
 
 
@@ -208,7 +208,7 @@ def test_names_of_many_variants_are_slanted(n, slant):
     assert {label.get_rotation() for label in axes.get_xticklabels()} == {slant}
 
 
-def tested():
+def three_with_tests():
     """AUCs of three decoders, the last of two allocations, and tests of their pairs."""
     names = ["first_of_a_long_name", "second_of_a_long_name", "third_of_a_long_name"]
     rows = [
@@ -223,7 +223,7 @@ def tested():
 
 
 def test_short_brackets_lie_below_long_ones_with_the_larger_p_of_two_families():
-    auc, tests = tested()
+    auc, tests = three_with_tests()
     figure = as_drawn(auc_figure.auc_by_decoder(auc, tests), "auc_tested")
     (axes,) = figure.axes
     stars = [(*text.get_position(), text.get_text()) for text in axes.texts[:3]]
@@ -236,7 +236,7 @@ def test_short_brackets_lie_below_long_ones_with_the_larger_p_of_two_families():
 
 
 def test_a_setting_in_frames_has_seconds_above_and_says_how_many_pairs_differ():
-    auc, tests = tested()
+    auc, tests = three_with_tests()
     figure = auc_figure.auc_by_setting(auc, [20, 5, 10], "half_window", tests, frame_rate=20)
     (axes,) = as_drawn(figure, "auc_by_setting_tested").axes
     (seconds,) = axes.child_axes

@@ -44,7 +44,7 @@ from mesodecode.simulation import simulate
 from mesodecode.study import schema
 from mesodecode.study.targets import RUN
 from tabled import as_tabled
-from texts import as_read
+from texts import as_read, as_written
 
 NAN = float("nan")
 
@@ -772,7 +772,7 @@ def test_the_caption_counts_the_rows_that_were_predicted_and_have_an_auc():
             "auc": [0.9, 0.8, NAN, 0.8],
         }
     )
-    text = as_read(shift_figure.caption(table))
+    text = as_written(shift_figure.caption(table), "shift")
     assert "error over 2 points: 0.150" in text  # .1 and .2
     assert "at nothing: 0.100." in text  # .15 and .05
 
