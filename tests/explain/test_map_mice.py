@@ -130,7 +130,8 @@ def test_the_figure_has_an_interval_for_each_area_and_a_sign_for_each_mouse():
 @pytest.mark.parametrize("alone", [True, False])
 def test_rois_go_by_their_numbers_with_permuted_labels_subtracted_where_there_are(alone):
     mice = np.repeat([*"abcd"], 2)
-    rois = [scores_of(add + np.arange(24).reshape(8, 3) % 7, mice, "ROI") for add in (3, 1)]
+    numbers = np.arange(24).reshape(8, 3)
+    rois = [scores_of(size + numbers % size, mice, "ROI") for size in (7, 5)]
     both = rois[:1] if alone else rois
     table, means = map_mice.over_mice(*both), map_mice.tested(*both)
     figure = map_mice_figure.draw(table, means)
