@@ -305,7 +305,8 @@ def test_the_bar_of_sizes_begins_at_0(tmp_path):
     size, sign = map(counted, (pixels.pixel_abs, pixels.pixel_signed))
     by_hand = replace(pixels, pixel_abs=size, pixel_signed=sign - 40, image=size[0])
     as_drawn(pixel_figure.draw([found], by_hand), "pixels")
-    other = replace(found, test_mouse="e", allocation="x", background_from="train")
+    about = {"test_mouse": "e", "allocation": "x", "completeness_error": 0.5}
+    other = replace(found, background_from="train", **about)
     text = as_written(pixel_figure.caption([other, found], pixels), "pixels")
     assert "up to 4 windows of each test mouse and allocations (n = 2)" in text and "%" not in text
     assert f"against {other.n_background} windows of the training mice" in text
