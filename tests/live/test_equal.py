@@ -13,6 +13,7 @@ import pytest
 import torch
 
 from make_live import IMAGES, RATE, ROIS, live, make_weights, movie, offline, table, write
+from mesodecode.base.files import UserError
 from mesodecode.cli import main
 from mesodecode.decoders import applied, compiling, predictions
 from mesodecode.decoders.networks import CNNDecoder, for_use
@@ -251,6 +252,27 @@ def test_a_decoder_that_looks_ahead_is_refused(tmp_path, kind, capsys):
     path = write(tmp_path / "t1.h5")
     assert live("--weights", *files, "--source", path, "--out", tmp_path / "o.tsv") == 1
     assert "train it with causal: true" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("how", "said"),
+    [
+        ({"half_window": 0, "normalise": "none"}, None),
+        ({"half_window": 2, "shift": -2, "normalise": "none"}, None),
+        ({"half_window": 2, "shift": -1, "normalise": "none"}, "reads 1 frames after the decoded"),
+        ({"half_window": 0, "normalise": "minmax"}, "is normalised by the whole recording"),
+        ({"half_window": 0, "normalise": "none", "base": 20}, "is normalised by the whole record"),
+    ],
+)
+def test_of_decoders_that_are_not_causal_those_that_see_no_later_frame_are_taken(
+    tmp_path, how, said
+):
+    files = make_weights(tmp_path, "gru", causal=False, **how)
+    if said is None:
+        assert len(open_members(files)) == 1
+        return
+    with pytest.raises(UserError, match=rf"gru\.pt: {said}.*; train it with causal: true to decod"):
+        open_members(files)
 
 
 def test_a_frozen_pair_needs_both_files(tmp_path, capsys):

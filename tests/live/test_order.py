@@ -48,6 +48,21 @@ def test_every_third_frame_late_is_no_other_count():
     assert len(taken) == 160 and order.late == order.lost == 80
 
 
+def test_thirty_frames_of_before_in_a_row_are_another_count():
+    def late(*numbers):
+        numbers = [*range(60), *numbers]
+        return in_order(numbers, [np.zeros((2, 2))] * len(numbers))[1].late
+
+    assert late(*range(29)) == 29
+    with pytest.raises(UserError, match="frames count from 29 again, after 59"):
+        late(*range(30))
+    # thirty back at most, a new frame makes up for all of them; farther, for half of one
+    assert late(*[29] * 29, 60, *[30] * 29, 61) == 58
+    assert late(*[28] * 29, 60, 28) == 30
+    with pytest.raises(UserError, match="frames count from 28 again, after 60"):
+        late(*[28] * 29, 60, 28, 28)
+
+
 def test_two_programs_that_send_frames_are_told():
     both = np.repeat(np.arange(100), 2).tolist()
     with pytest.raises(UserError, match="camera: frame 0 came twice, with other pixels"):

@@ -7,6 +7,7 @@ import itertools
 import json
 import os
 import pickle
+import re
 import socket
 import sys
 import threading
@@ -468,6 +469,41 @@ def test_a_header_that_is_wrong_is_named(header, says):
         zeromq.frame_of([json.dumps(header).encode(), bytes(6)])
     _, pixels = zeromq.frame_of([json.dumps(GOOD).encode(), bytes(range(6))])
     assert pixels.tolist() == [[0, 1, 2], [3, 4, 5]]
+
+
+@pytest.mark.parametrize(
+    ("change", "parts", "says"),
+    [
+        ({"frame": (1 << 53) - 1, "time": -9e299, "light": 3}, [bytes(6)], None),
+        ({"frame": 1 << 53}, [bytes(6)], '"frame" is no whole number from 0'),
+        ({"shape": [6]}, [bytes(6)], None),
+        ({"shape": []}, [bytes(6)], '"shape" is no [height, width]'),
+        ({"shape": [6, 0]}, [b""], '"shape" is no [height, width]'),
+        ({"shape": [(1 << 20) - 1]}, [bytes(6)], "6 bytes of pixels; [1048575] uint8 are 1048575"),
+        ({"shape": [1 << 20]}, [bytes(6)], '"shape" is no [height, width]'),
+        ({"time": 1e300}, [bytes(6)], '"time" is no number of s'),
+        ({"time": True}, [bytes(6)], '"time" is no number of s'),
+        ({"light": 1.5}, [bytes(6)], '"light" is neither a number nor a word'),
+        ({"dtype": "uint16"}, [bytes(12)], None),
+        ({"dtype": "uint16"}, [bytes(11)], "11 bytes of pixels; [2, 3] uint16 are 12"),
+        ({}, [], "no bytes of pixels; [2, 3] uint8 are 6"),
+        ({}, [bytes(6), b"1"], "6 and 1 bytes of pixels; [2, 3] uint8 are 6"),
+        ({"more": "x" * 4037}, [bytes(6)], None),
+        ({"more": "x" * 4038}, [bytes(6)], "a header of more than 4096 bytes"),
+        ({"end": 1}, [bytes(6)], None),
+    ],
+)
+def test_the_largest_of_a_message_is_taken_and_one_more_is_named(change, parts, says):
+    message = [json.dumps(GOOD | change).encode(), *parts]
+    if says is None:
+        header, pixels = zeromq.frame_of(message)
+        assert header == GOOD | change and pixels.size == 6
+    else:
+        with pytest.raises(ValueError, match=rf"^{re.escape(says)}$"):
+            zeromq.frame_of(message)
+    assert zeromq.frame_of([b'{"end": true}']) is None
+    with pytest.raises(ValueError, match="a header of more than 4096 bytes"):
+        zeromq.frame_of([])
 
 
 def test_not_a_number_as_time_is_no_time():

@@ -94,6 +94,55 @@ def test_a_stuck_camera_is_seen_at_its_second_repeat():
     assert [t for t, why in enumerate(reasons) if "stuck" in why] == [32, 33, 34]
 
 
+def memory(values, n):
+    """The mean of values so far: of all of them at first, then a new one counts for 1 / n."""
+    means = [values[0]]
+    for i, value in enumerate(values[1:], 2):
+        share = 1 / min(i, n)
+        means.append((1 - share) * means[-1] + share * value)
+    return np.array(means)
+
+
+def test_an_average_is_of_all_at_first_and_then_of_as_many_as_it_remembers():
+    three, one = watching.Average(3), watching.Average(0.5)
+    assert [three(value) for value in (1.0, 2.0, 6.0, 9.0)] == [1, 1.5, 3, 5]
+    assert [one(value) for value in (4.0, 7.0)] == [4, 7]
+
+
+@pytest.mark.parametrize("known", [None, (900.0, 1100.0)])
+def test_brightness_and_noise_are_of_the_frames_so_far(known):
+    """A memory of five frames: the variance of a pixel is known after five, noise after ten.
+
+    The mean of a pixel is over a minute, of twelve frames.
+    """
+    rng, n, begins, rate = np.random.default_rng(3), 5, 17, 0.2
+    frames = rng.normal(1000, 40, (30, 4, 5)) * np.linspace(1, 1.5, 30)[:, None, None]
+    mice = known and watching.Known(np.log2(known), np.array([0.3, np.nan, 0.9]), None, 1.0)
+    watch = Watch(LIMITS | {"watched_over": n / rate}, rate, mice)
+    found = []
+    for t, frame in enumerate(frames):
+        watch.see(Corrected(t, frame, frame, frame, None, 0.0, t == begins), 0, None)
+        found.append(watch.measures)
+    means = frames.mean((1, 2))
+    here, before = np.log2(memory(means, n)), np.log2(np.cumsum(means) / np.arange(1, 31))
+    expected = np.abs(here - before)
+    if known:
+        expected = np.abs(here[:, None] - np.log2(known)).min(1)
+    assert [one["brightness"] for one in found] == pytest.approx(expected)
+    if not known:
+        assert not any("noise" in one for one in found)
+        return
+    away = frames.astype(np.float32) - memory(frames.astype(np.float32), 60 * rate)
+    variance = memory((away**2).mean((1, 2))[n:], n)
+    bend = frames[1:-1] - (frames[:-2] + frames[2:]) / 2
+    rest = {t: (bend[t - 2] ** 2).mean() / 1.5 for t in range(n, 30) if t not in (17, 18)}
+    rests = dict(zip(rest, memory([*rest.values()], n), strict=True))
+    for t, one in enumerate(found):
+        share = rests[max(i for i in rests if i <= max(t, n))] / variance[max(t - n, 0)]
+        nearest = min(abs(share - 0.3), abs(share - 0.9))
+        assert one["noise"] == (pytest.approx(nearest, rel=1e-4) if t >= 2 * n else 0)
+
+
 # --- a decoder that falls behind ------------------------------------------------------------------
 
 
