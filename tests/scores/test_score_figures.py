@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -249,6 +251,49 @@ def test_a_setting_in_frames_has_seconds_above_and_says_how_many_pairs_differ():
     line = next(line for line in axes.lines if len(line.get_xdata()) == 1)
     assert line.get_xdata()[0] == 20  # an allocation is its own line
     assert not auc_figure.auc_by_setting(auc, [20, 5, 10], "half_window").axes[0].child_axes
+
+
+@pytest.mark.parametrize(
+    ("setting", "label", "timed"),
+    [
+        ("half_window", "Half-window (frames on each side)", True),
+        ("half_window_frames", "Half-window (frames on each side)", True),
+        ("shift", "Shift of the window against the decoded frame (frames)", True),
+        ("hidden_size", "hidden size", False),
+    ],
+)
+def test_a_setting_has_its_name_and_seconds_above_where_it_is_a_time(setting, label, timed):
+    auc, _ = three_with_tests()
+    (axes,) = auc_figure.auc_by_setting(auc, [1, 2, 3], setting, frame_rate=20).axes
+    assert axes.get_xlabel() == f"{label}; n = 2 to 3 allocations each"
+    assert bool(axes.child_axes) == timed
+
+
+def test_many_decoders_of_many_mice_have_slanted_names_legends_of_lines_and_no_brackets():
+    names, mice = [f"decoder_number_{i}" for i in range(5)], [f"mouse_number_{i}" for i in range(9)]
+    rows = [
+        (name, f"to-{mouse}", mouse, 0.45 + 0.1 * i + 0.01 * j)
+        for i, name in enumerate(names)
+        for j, mouse in enumerate(mice)
+    ]
+    auc = pd.DataFrame(rows, columns=["decoder", "allocation", "test_mouse", "auc"])
+    pairs = [(a, b, 0.01) for a, b in itertools.combinations(names, 2)]
+    tests = pd.DataFrame(pairs, columns=["a", "b", "p_holm"]).assign(test="rank_sum")
+    as_drawn(auc_figure.auc_by_decoder(auc, tests), "auc_of_many")
+    as_written(auc_figure.auc_caption(auc, tests), "auc_of_many")
+    above = auc[auc["decoder"] > names[1]]
+    as_written(auc_figure.auc_caption(auc, tests, lines=True), "auc_by_setting")
+    as_written(auc_figure.auc_caption(above, lines=True, source="x.tsv"), "auc_above_chance")
+    few = auc_figure.auc_caption(above, tests, kind=KINDS["regression"])
+    as_written(few, "r2_by_decoder")
+
+
+@pytest.mark.parametrize(
+    ("p", "expected"),
+    [(0.0009, "***"), (0.001, "**"), (0.009, "**"), (0.01, "*"), (0.049, "*"), (0.05, "n.s.")],
+)
+def test_stars_begin_below_their_limits(p, expected):
+    assert auc_figure.stars(p) == expected
 
 
 def test_decoders_are_chosen_in_the_order_that_is_asked_for_and_unknown_ones_named():

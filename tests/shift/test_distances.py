@@ -41,3 +41,16 @@ def test_a_direction_in_which_known_mice_hardly_vary_is_noise():
 def test_mice_are_told_apart_by_20_frames_or_more(n, known):
     space = distances.known(uncorrelated(200, [1.0, 1.0]), np.zeros(200))
     assert np.isfinite(distances.two_sample(space, np.full((n, 2), 3.0))) == known
+
+
+def test_how_far_a_mouse_lies_stays_what_it_was():
+    """Of six features of two states, and of a mouse with others, in another place."""
+    rng, labels = np.random.default_rng(0), np.arange(300) // 25 % 2
+    known = rng.normal(size=(300, 6)) @ rng.normal(size=(6, 6))
+    space = distances.known(known + 3 * np.outer(labels, [1, 0, 2, 0, 0, 1]), labels)
+    other = rng.normal(size=(90, 6)) @ rng.normal(size=(6, 6)) + [1, 2, 0, 0, 0, 0]
+    assert space.components.shape == (6, 5)
+    assert distances.mahalanobis(space, other) == pytest.approx(1.269965, rel=1e-6)
+    assert distances.neighbours(space, other) == pytest.approx(2.061201, rel=1e-6)
+    # with C = 1 .8061, with frames as they are .8105
+    assert distances.two_sample(space, other) == pytest.approx(0.8077037, abs=1e-4)
