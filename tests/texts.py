@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 import re
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -34,8 +35,20 @@ def as_read(text: Any) -> Any:
     return text
 
 
-def as_written(text: str, name: str) -> str:
-    """Return a text that is, with its numbers, as `written/{name}.txt` says; a line a sentence."""
-    lines = re.split(r"(?<=\.) ", as_read(text))
-    assert_kept("\n".join(lines) + "\n", FOLDER / f"{name}.txt", "WRITTEN")
+def as_written(text: Any, name: str) -> Any:
+    """Return a text, or what holds texts, that is, with its numbers, as `written/{name}.txt` says.
+
+    A line a sentence.
+    """
+    assert_kept(
+        "".join(f"{line}\n" for line in _lines(as_read(text))), FOLDER / f"{name}.txt", "WRITTEN"
+    )
     return text
+
+
+def _lines(text: Any) -> Iterator[str]:
+    if isinstance(text, str):
+        yield from re.split(r"(?<=\.) ", text)
+        return
+    for one in text:
+        yield from _lines(one)

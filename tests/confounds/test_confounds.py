@@ -26,7 +26,7 @@ from mesodecode.study import control_table, schema
 from mesodecode.study import study as studies
 from mesodecode.study.allocation import Allocation
 from tabled import as_tabled
-from texts import as_read
+from texts import as_read, as_written
 
 SIDE = 40
 SETTINGS = schema.defaults("confounds")
@@ -339,7 +339,8 @@ def test_headlines_name_the_controls_that_reach_a_decoder():
     own = [0.91, 0.9, 0.91]
     parts = [both(own, values, name)[0] for name, values in made.items()]
     table = control_verdicts.table(pd.concat(parts), both(own, own)[1])
-    ((verdict, text),) = as_read(control_verdicts.headlines(table))
+    as_written(table["sentence"], "controls")
+    ((verdict, text),) = as_written(control_verdicts.headlines(table), "controls_flag")
     assert verdict == "flag"
     assert text.startswith("net: running is decoded as well without neurons, from the pixels out")
     two = pd.concat([table.assign(decoder=name) for name in ("z", "a")])  # in their order
@@ -347,7 +348,9 @@ def test_headlines_name_the_controls_that_reach_a_decoder():
         "z",
         "a",
     ]
-    ((verdict, text),) = as_read(control_verdicts.headlines(table[table["signal"] != "outside"]))
+    ((verdict, text),) = as_written(
+        control_verdicts.headlines(table[table["signal"] != "outside"]), "controls_pass"
+    )
     assert verdict == "pass" and "Above chance, though: the vessels" in text
     ((verdict, text),) = as_read(control_verdicts.headlines(table[table["signal"] == "mean"]))
     assert verdict == "pass" and text == "net: no control without neurons could be made."

@@ -51,7 +51,9 @@ def test_planted_areas_are_found_and_a_map_of_luck_finds_none():
     table = map_mice.over_mice(scores)
     found = table["p_max_t"] < 0.05
     assert found.tolist() == [True] * 2 + [False] * 18
-    assert "2 of 20 areas are above 0" in as_read(map_mice.in_words(table, "areas"))
+    assert "2 of 20 areas are above 0" in as_written(
+        map_mice.in_words(table, "areas"), "map_mice_areas"
+    )
     rng = np.random.default_rng(1)  # each mouse its own order: no area holds over mice
     mixed = scores.copy()
     for _, rows in scores.groupby("test_mouse"):
@@ -72,7 +74,7 @@ def test_five_mice_show_intervals_and_say_that_no_test_can():
     table = map_mice.over_mice(planted(5, effect=1.0))
     assert (table["low"][:2] > 0).all() and (table["p_smallest"] == 0.0625).all()
     assert table["p_max_t"].min() == 0.0625
-    words = as_read(map_mice.in_words(table, "areas"))
+    words = as_written(map_mice.in_words(table, "areas"), "map_mice_too_few")
     assert "over the 5 test mice, which are too few" in words and "less than 0.0625" in words
 
 
@@ -82,15 +84,15 @@ def test_rois_are_tested_against_permuted_labels_and_by_themselves_not():
     alone = map_mice.over_mice(scores)
     assert alone["p_max_t"].isna().all() and alone["against"].eq("").all()
     assert alone["low"].gt(0).all() and alone["difference"].isna().all()
-    assert "name a null_decoder" in as_read(map_mice.in_words(alone, "ROIs"))
+    assert "name a null_decoder" in as_written(map_mice.in_words(alone, "ROIs"), "map_mice_alone")
     table = map_mice.over_mice(scores, null.iloc[::-1, ::-1])  # in whatever order
     as_tabled(table, "map_over_mice_against_permuted")
     assert (table["p_max_t"] < 0.05).tolist() == [True] * 2 + [False] * 18
     for more in ("", "_low", "_high"):
         of = more[1:] or "mean"
         np.testing.assert_allclose(table[f"difference{more}"], table[of] - 1)
-    assert "2 of 20 ROIs are above with permuted labels" in as_read(
-        map_mice.in_words(table, "ROIs")
+    assert "2 of 20 ROIs are above with permuted labels" in as_written(
+        map_mice.in_words(table, "ROIs"), "map_mice_rois"
     )
     with pytest.raises(UserError, match="permuted labels: nothing of allocation h31; give"):
         map_mice.over_mice(scores, null[:-1])

@@ -128,7 +128,9 @@ def test_a_session_that_nothing_was_decoded_of_is_a_row_without_an_auc():
 
 
 def test_the_answer_is_one_sentence_a_decoder():
-    ((verdict, text),) = as_read(ceiling_gaps.headlines(ceiling_gaps.gaps(rows())))
+    ((verdict, text),) = as_written(
+        ceiling_gaps.headlines(ceiling_gaps.gaps(rows())), "ceilings_no_gap"
+    )
     assert verdict == "none"  # the interval of three mice holds 0
     assert "no gap is shown, 0.200 (95 % interval -0.048 to 0.448, 3 mice)" in text
     assert "net reaches an AUC of 0.675 in a mouse it never saw, and 0.875 if trained" in text
@@ -139,7 +141,7 @@ def test_the_answer_is_one_sentence_a_decoder():
     assert verdict == "gap" and ": 0.200 (95 % interval 0.200 to 0.200, 3 mice) below its" in text
     one_mouse = [one for one in HELD if one.split.arm == "own"][:2]
     few = ceiling_gaps.gaps(ceiling_gaps.table(one_mouse, study_auc(**STUDY), SESSIONS, DATES))
-    ((verdict, text),) = as_read(ceiling_gaps.headlines(few))
+    ((verdict, text),) = as_written(ceiling_gaps.headlines(few), "ceilings_of_one_mouse")
     assert verdict == "not made" and text.startswith("net: not made, ")
     plain = [one for one in HELD if one.split.arm in ("own", "others_equal")]
     table = ceiling_gaps.table(plain, study_auc(**STUDY), SESSIONS, {})
@@ -188,7 +190,9 @@ def test_other_mice_that_serve_better_are_said_so():
     table = ceiling_gaps.table(HELD, better, SESSIONS, DATES)
     own = table["arm"] == "own"
     table.loc[own, "auc"] = 0.8 + 0.01 * np.arange(own.sum())
-    ((verdict, text),) = as_read(ceiling_gaps.headlines(ceiling_gaps.gaps(table)))
+    ((verdict, text),) = as_written(
+        ceiling_gaps.headlines(ceiling_gaps.gaps(table)), "ceilings_below_others"
+    )
     # own .805, .82, .83 of a, b and c: .145, .13 and .12 below, t(2) = 4.3027
     numbers = "0.132 (95 % interval 0.100 to 0.163, 3 mice)"
     assert verdict == "none" and f"{numbers} above what its own sessions reach" in text

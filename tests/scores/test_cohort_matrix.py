@@ -18,7 +18,7 @@ from mesodecode.scores import cohort_matrix, cohort_matrix_figure
 from mesodecode.study import study as studies
 from mesodecode.study import targets
 from tabled import as_tabled
-from texts import as_read
+from texts import as_read, as_written
 
 COHORTS = {"lab": ["1", "2", "3"], "rig": ["x", "y", "z"]}
 
@@ -125,12 +125,16 @@ def test_fewer_than_five_mice_are_said_to_be_few(n, few):
 
 
 def test_verdicts():
-    ((verdict, text),) = as_read(cohort_matrix.headlines(cohort_matrix.table(BOTH, COHORTS)))
+    ((verdict, text),) = as_written(
+        cohort_matrix.headlines(cohort_matrix.table(BOTH, COHORTS)), "cohorts_loss"
+    )
     assert verdict == "loss" and "rig to lab 0.123 less" in text
     assert "from lab to rig -0.010 less than after" in text and "in one mouse" in text
     # no mouse was tested from its own cohort: no loss, and it is said why
     new = auc_of(("1+2", "x", 0.8), ("1+2", "y", 0.9), ("x+y", "1", 0.7))
-    ((verdict, text),) = as_read(cohort_matrix.headlines(cohort_matrix.table(new, COHORTS)))
+    ((verdict, text),) = as_written(
+        cohort_matrix.headlines(cohort_matrix.table(new, COHORTS)), "cohorts_new"
+    )
     assert verdict == "none" and "0.850 from lab to rig (2 mice)" in text
     assert "Whether that is a loss is not known" in text
     # trained on both
@@ -144,7 +148,9 @@ def test_verdicts():
         *((a, b, auc) for b, auc in (("1", 0.7), ("2", 0.72), ("3", 0.71)) for a in ("2+3",)),
         *(("x+y", b, auc) for b, auc in (("1", 0.8), ("2", 0.83), ("3", 0.81))),
     )
-    ((verdict, text),) = as_read(cohort_matrix.headlines(cohort_matrix.table(gained, COHORTS)))
+    ((verdict, text),) = as_written(
+        cohort_matrix.headlines(cohort_matrix.table(gained, COHORTS)), "cohorts_gained"
+    )
     assert verdict == "none" and "rig to lab 0.103 more than after" in text
     assert "(95 % interval 0.089 to 0.118, 3 mice)" in text
 

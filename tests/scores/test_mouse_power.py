@@ -12,7 +12,7 @@ from mesodecode.base.files import UserError
 from mesodecode.base.tables import read_table
 from mesodecode.scores import mouse_power, paired_tests
 from tabled import as_tabled
-from texts import as_read
+from texts import as_read, as_written
 
 
 def study(rng, shape, delta=0.0, between=0.04, within=0.02) -> np.ndarray:
@@ -118,11 +118,11 @@ def test_the_sentence_of_the_report_is_what_the_table_has():
     inference = paired_tests.infer(rows, by="model")
     table = mouse_power.smallest_differences(rows, by="model", mice=[5, 20])
     pair = table[table["b"] != "chance"].set_index("mice")["smallest_difference"]
-    words = as_read(mouse_power.in_words(inference))
+    words = as_written(mouse_power.in_words(inference), "power")
     assert f"5 mice can show a difference of {pair[5]:.3f} with" in words
     assert f"20 mice one of {pair[20]:.3f} (" in words
     wider = pd.concat([inference, inference.assign(ci_high=inference["ci_high"] + 0.1)])
-    assert " by pair (t test" in as_read(mouse_power.in_words(wider))
+    assert " by pair (t test" in as_written(mouse_power.in_words(wider), "power_by_pair")
 
 
 @pytest.mark.parametrize(

@@ -76,7 +76,7 @@ def test_a_row_is_the_mean_of_a_mouse_and_its_difference_from_the_studys_own():
 
 
 def test_sentences_say_what_holds_in_all_variants():
-    linear, roi, both = as_read(multiverse.sentences(table()))
+    linear, roi, both = as_written(multiverse.sentences(table()), "variants_in_words")
     assert "goes from 0.500 (small) to 0.833 (best)" in linear
     assert "in 2 of 3 (not in small)" in linear and "in all 2" in roi
     # .1, 0, 0 of three mice: SD .0577, t of 2 degrees of freedom 4.303
@@ -192,6 +192,8 @@ def qc_rows(*verdicts):
 
 
 def test_of_one_mouse_there_is_no_interval():
-    linear, _, _ = as_read(multiverse.sentences(table().query("test_mouse == 'a'")))
+    linear, _, _ = as_written(
+        multiverse.sentences(table().query("test_mouse == 'a'")), "variants_of_one_mouse"
+    )
     assert "goes from 0.500 (small) to 0.800 (best)" in linear
     assert "hindsight" not in linear and "nan" not in linear

@@ -13,7 +13,7 @@ from scipy.stats import spearmanr
 from mesodecode.cli import main
 from mesodecode.shift import cohort_losses, columns
 from tabled import as_tabled
-from texts import as_read
+from texts import as_read, as_written
 
 COHORTS = {"lab": [f"l{i}" for i in range(5)], "rig": [f"r{i}" for i in range(5)]}
 RATES = {m: 30.0 if m[0] == "l" else 15.0 for members in COHORTS.values() for m in members}
@@ -77,7 +77,7 @@ def test_the_planted_difference_is_named_and_no_other():
             and "cannot be told from" in (table.loc[name, "sentence"])
         )
     assert table.loc["rate", "across"] == 1 and table.loc["rate", "within"] == 0  # 15 of 30: octave
-    (text,) = as_read(cohort_losses.headlines(table.reset_index()))
+    (text,) = as_written(cohort_losses.headlines(table.reset_index()), "cohort_losses_named")
     assert text.startswith("cnn: mice of a cohort lose more that differ more in rotation (1.00)")
     assert "over 10 mice, which prove no cause. Every mouse is further" in text
     assert "rate (1 against 0 octaves of the frame rate as recorded)" in text
@@ -117,7 +117,7 @@ def test_few_mice_are_not_ranked():
     assert table.loc["noise", "sentence"] == (
         "cnn, noise: 0 mice tested from another cohort are too few to rank."
     )
-    (text,) = as_read(cohort_losses.headlines(table.reset_index()))
+    (text,) = as_written(cohort_losses.headlines(table.reset_index()), "cohort_losses_of_few")
     assert "what goes with the loss is not known" in text
 
 
@@ -127,7 +127,9 @@ def test_mice_that_differ_more_and_lose_less_explain_no_loss():
     row = table.loc["rotation"]
     assert row["rho"] == pytest.approx(-1) and row["p"] >= 1 / 10_000  # the own order counts
     assert "mice that differ more lose less" in as_read(row["sentence"])
-    (text,) = as_read(cohort_losses.headlines(table.reset_index()))
+    (text,) = as_written(
+        cohort_losses.headlines(table.reset_index()), "cohort_losses_not_explained"
+    )
     assert "lose more" not in text and "differences is shown to go with the loss" in text
 
 
