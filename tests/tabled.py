@@ -25,6 +25,8 @@ def as_tabled(table: pd.DataFrame, name: str) -> pd.DataFrame:
     whole = table.reset_index() if levels else table
     lines = [f"{column}: {' | '.join(_values(whole[column]))}" for column in whole]
     index = [f"rows by {', '.join(levels)}"] if levels else []
+    if not levels and [*table.index] != [*range(len(table))]:
+        index = [f"rows {' | '.join(map(str, table.index))}"]
     assert_kept("\n".join([*index, *lines]) + "\n", FOLDER / f"{name}.txt", "TABLES")
     return table
 

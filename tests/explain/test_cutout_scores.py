@@ -350,6 +350,11 @@ def test_tables_that_do_not_belong_together_are_refused(tmp_path):
         with pytest.raises(UserError, match=match):
             cutout_tables.read_rows(paths)
 
+    for name, part in {"a": rows[9:], "b": rows[:9]}.items():
+        part.to_csv(tmp_path / f"{name}.tsv", sep="\t", index=False)
+    both = cutout_tables.read_rows([tmp_path / "a.tsv", tmp_path / "b.tsv"])
+    assert both["session"].tolist() == [*rows["session"][9:], *rows["session"][:9]]
+    assert both.index.tolist() == [*range(len(rows))]
     refusal("one, session d1: mask 'left' is there twice", rows, rows[:1])
     refusal("three, session e2: no score of mask 'right'; give all blocks", rows.drop(index=[16]))
     refusal("cut-outs of cnn, gru: summarise those of one", rows, rows.assign(decoder="gru"))

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from dataclasses import fields
+from dataclasses import fields, replace
 
 import numpy as np
 import pytest
 
 from drawn import as_drawn
 from make_tables import map_of
-from mesodecode.explain import signed_figure
+from mesodecode.explain import shap_tables, signed_figure
 from mesodecode.explain.cortex import Cortex, outline
 from mesodecode.explain.shap_files import OF_PIXELS, ShapMap, TargetMap
+from tabled import as_tabled
 from texts import as_written
 
 
@@ -42,6 +43,14 @@ def test_a_state_has_a_row_and_all_rows_one_scale(placed):
     np.testing.assert_array_equal([heat.get_array() for heat in heats], of_states().signed)
     caption = signed_figure.caption([of_states()] * 2, "s1" if placed else None)
     as_written(caption, f"signed_states{'_alone' * (not placed)}")
+
+
+def test_tables_of_states_have_a_row_a_state_and_roi_one_under_the_other():
+    one = replace(of_states(), other_side=-of_states().signed / 2)
+    maps = [one, replace(one, signed=3 * one.signed)]
+    as_tabled(shap_tables.signed_table(maps), "shap_signed_of_states")
+    as_tabled(shap_tables.time_table(maps), "shap_by_time_of_states")
+    as_tabled(shap_tables.roi_table(maps), "shap_by_roi_of_states")
 
 
 def test_areas_go_by_their_names_without_their_kind_and_rois_by_numbers_where_they_have_none():

@@ -441,7 +441,7 @@ def test_sentence(change, words):
 def test_chance_counts_permutations_not_allocations():
     rows = [(name, auc) for name, auc in (("gru", 0.9), ("n1", 0.5), ("n2", 0.6)) for _ in "123"]
     table = pd.DataFrame(rows, columns=["decoder", "auc"])
-    found = chance_tests.permuted_labels(table, {"gru": ["n1", "n2"]})
+    found = chance_tests.permuted_labels(table, {"gru": ["n1", "n2"], "n2": ["n1"]})
     row = as_tabled(found, "permuted_labels").iloc[0]
     assert (row["n_null"], row["p"], row["smallest_p"]) == (2, 1 / 3, 1 / 3)
     assert (row["null_mean"], row["null_max"]) == (pytest.approx(0.55), pytest.approx(0.6))

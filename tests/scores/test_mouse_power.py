@@ -71,7 +71,9 @@ def test_parts_of_the_variance_by_hand():
     table = mouse_power.smallest_differences(
         aucs(differences), by="decoder", mice=[3], allocations=[1, 2, 1000]
     )
-    as_tabled(table[table["a"] == "a"], "power_by_allocations")  # of b nothing varies
+    of_b = table["a"] == "b"  # nothing of which varies
+    as_tabled(table[~of_b].reset_index(drop=True), "power_by_allocations")
+    assert table.index.tolist() == [*range(9)] and table[of_b]["icc"].isna().all()
     pair = table[table["b"] == "b"].set_index("allocations")
     # MSB = 2 * .01, MSW = 2 * .01² = .0002: between (.02 - .0002) / 2
     assert pair["sd_between"].to_numpy() == pytest.approx(np.sqrt(0.0099))

@@ -7,6 +7,7 @@ import statistics as python_statistics
 from types import SimpleNamespace
 
 import numpy as np
+import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -358,7 +359,8 @@ def test_errors_by_time_by_hand():
     probability = np.abs(np.array(LABEL) - np.array(wrong) * 1.0)
     item = made(s=session(LABEL, probability))
     table, curves = quality.assess([item], [NAN], {"s": recording(SEGMENT, frame_rate=1.0)})
-    as_tabled(table, "quality"), as_tabled(curves[~curves["curve"].eq("roc")], "quality_curves")
+    as_tabled(table, "quality"), as_tabled(curves[101:].reset_index(drop=True), "quality_curves")
+    assert curves.index.equals(pd.RangeIndex(len(curves)))
     onset, offset = (curves[curves["curve"] == name].set_index("x") for name in ("onset", "offset"))
     assert onset.index.tolist() == [-3.5, -2.5, -1.5, -0.5, 0.5, 1.5, 2.5, 3.5][1:-1]
     assert onset["n"].tolist() == [0, 1, 1, 1, 1, 0]

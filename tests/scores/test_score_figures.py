@@ -298,7 +298,8 @@ def test_stars_begin_below_their_limits(p, expected):
 
 def test_decoders_are_chosen_in_the_order_that_is_asked_for_and_unknown_ones_named():
     table = pd.DataFrame({"decoder": ["a", "b", "a", "c"], "auc": [0.1, 0.2, 0.3, 0.4]})
-    assert auc_figure.select(table, ["b", "a"])["auc"].tolist() == [0.2, 0.1, 0.3]
+    chosen = auc_figure.select(table, ["b", "a"])
+    assert chosen["auc"].tolist() == [0.2, 0.1, 0.3] and chosen.index.tolist() == [0, 1, 2]
     with pytest.raises(UserError, match="no decoder d, e; in the table: a, b, c"):
         auc_figure.select(table, ["d", "b", "e"])
 

@@ -18,6 +18,7 @@ from mesodecode.base.files import UserError
 from mesodecode.base.tables import read_table, write_table
 from mesodecode.cli.scores import compare as verb
 from mesodecode.scores import published_tests
+from tabled import as_tabled
 
 GROUPS = {"roi_window": "half_window_frames"}  # column of the groups; else model
 
@@ -87,6 +88,7 @@ def test_families_of_within_are_corrected_apart():
     apart = published_tests.compare(table, by="decoder", within="set")
     alone = published_tests.compare(table[table["set"] == "x"], by="decoder")
     assert list(apart["family"]) == ["y"] * 3 + ["x"] * 3  # in the order of the table
+    as_tabled(apart, "comparisons")
     np.testing.assert_array_equal(apart["p_holm"][:3], alone["p_holm"])
     assert set(alone["family"]) == {"all"}
 
@@ -166,7 +168,7 @@ def test_groups_stand_in_the_order_of_the_table_not_of_letters():
 
 
 def test_summary_is_mean_and_sample_sd():
-    found = published_tests.summary(toy(b=[0.5, 0.7], a=[0.9]))
+    found = as_tabled(published_tests.summary(toy(b=[0.5, 0.7], a=[0.9])), "summary")
     assert list(found["decoder"]) == ["b", "a"] and list(found["n"]) == [2, 1]
     assert found["mean"][0] == pytest.approx(0.6)
     assert found["sd"][0] == pytest.approx(math.sqrt(0.02))
