@@ -15,9 +15,10 @@ hypothesis.settings.register_profile("thorough", deadline=None, max_examples=100
 hypothesis.settings.load_profile("unhurried")
 
 # Files of ten seconds and more: begun last, one of them would end alone.
-LONGEST = ("test_workflow", "test_tiny", "test_provenance", "test_predict", "test_device")
-LONGEST += ("test_cutout", "test_equal", "test_steps", "test_wheel", "test_report", "test_plan")
-LONGEST += ("test_checkpoint", "test_label_donors", "test_page", "test_tables", "test_options")
+LONGEST = ("test_workflow", "test_tiny", "test_bad_data", "test_equal", "test_device")
+LONGEST += ("test_deepshap", "test_target_maps", "test_predict", "test_sources", "test_wheel")
+LONGEST += ("test_roi_decoders", "test_cutout", "test_steps", "test_setting_up", "test_options")
+LONGEST += ("test_inference", "test_readers", "test_tables", "test_qc", "test_fingerprints")
 
 
 gc.disable()  # while modules are imported and tests collected, all of which stay

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import itertools
 import re
 import shlex
@@ -81,6 +82,8 @@ def dry_run(folder: Path, *words: str, **where) -> str:
     return text
 
 
+verbs = functools.cache(cli.parser)  # of all verbs and flags: a tenth of a second to make
+
 # What a command does not name: files that a job waits for, and those that stand for others.
 WAITED = (".txt", ".sha256")
 UNNAMED = ("runtimes", "preprocess", "fetch")
@@ -113,7 +116,7 @@ def check_files(text: str) -> None:
     Else it would read files before they are made, or not run again when they are made anew.
     """
     jobs = told_jobs(text)
-    parser = cli.parser()
+    parser = verbs()
     maker = {file: job for job in jobs for file in job.output}
     folders = {str(folder) for file in maker for folder in Path(file).parents} - {"."}
     for job in jobs:
@@ -170,7 +173,7 @@ def check_roles(words: list[str]) -> None:
 
 def check_commands(lines: list[str], jobs: dict[str, int]) -> None:
     """Every command line of the rules is one that the verbs accept, of mice in their roles."""
-    parser = cli.parser()
+    parser = verbs()
     for line in lines:
         words = shlex.split(line)
         parser.parse_args(words[1:])  # SystemExit if a flag is unknown or missing

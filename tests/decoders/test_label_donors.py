@@ -118,7 +118,7 @@ def test_a_linear_decoder_learns_the_labels_of_the_donors_and_its_map_is_checked
     assert found["sentence"].startswith("Trained on permuted labels the decoder has another map")
 
 
-TINY = ["--backbone", "resnet10t", "--pretrained", "none", "--epochs", 4, "--batch-size", 16]
+TINY = ["--backbone", "test_resnet", "--pretrained", "none", "--epochs", 4, "--batch-size", 16]
 
 
 @pytest.mark.slow

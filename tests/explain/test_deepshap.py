@@ -699,18 +699,18 @@ def test_the_rooms_one_name_brings_torch_only_where_it_is_used():
 
 
 @pytest.mark.slow
-def test_a_large_background_stays_within_two_gigabytes():
-    """Activations of 10,000 references would take 2.5 GB, and pairs of one window as much."""
+def test_a_large_background_stays_within_a_gigabyte():
+    """Activations of 4,000 references would take 1 GB, and pairs of one window as much."""
     code = (
         "import resource, torch; from mesodecode.explain import deep_shap; "
         "from mesodecode.models import RNNDecoder; torch.set_num_threads(2); "
         "decoder = RNNDecoder(50, cell='lstm', hidden_size=64, bidirectional=True); "
-        "deep_shap(decoder, torch.randn(1, 31, 50), torch.randn(10_000, 31, 50)); "
+        "deep_shap(decoder, torch.randn(1, 31, 50), torch.randn(4_000, 31, 50)); "
         "print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)"
     )
     done = fresh.Process("fresh:execute", code).finish()
     assert done.returncode == 0, done.stderr
-    assert int(done.stdout) < 2_000_000  # kB
+    assert int(done.stdout) < 1_200_000  # kB, libraries too
 
 
 # --- the other methods -------------------------------------------------------------------------

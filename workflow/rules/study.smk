@@ -189,23 +189,6 @@ def labels_of_mice(wildcards, mice):
     return flag_if("--labels-of", [f"{s}={donors[s]}" for s in sessions])
 
 
-def first_settings(decoder):
-    """A decoder's settings; ImageNet weights of a CNN are read from the file that is fetched."""
-    settings = dict(STUDY.decoders[decoder].settings)
-    if settings.get("pretrained") == "imagenet":
-        settings["pretrained"] = f"file:{WEIGHTS}/{settings['backbone']}.pt"
-    return settings
-
-
-def first_weights(wildcards):
-    """The file of a CNN's first weights; none where they are packaged or random, or of no CNN."""
-    fetched = STUDY.decoders[wildcards.decoder].settings.get("pretrained") == "imagenet"
-    kind, _, path = (
-        first_settings(wildcards.decoder).get("pretrained", "none").partition(":")
-    )
-    return [path, *([f"{path}.sha256"] if fetched else [])] if kind == "file" else []
-
-
 def flag_if(flag, files):
     """`flag` and its files; empty where there are no files."""
     return shlex.join([flag, *files]) if files else ""

@@ -3,6 +3,23 @@
 TRAINING = [kind for kind in KINDS.values() if kind.trains]
 
 
+def first_settings(decoder):
+    """A decoder's settings; ImageNet weights of a CNN are read from the file that is fetched."""
+    settings = dict(STUDY.decoders[decoder].settings)
+    if settings.get("pretrained") == "imagenet":
+        settings["pretrained"] = f"file:{WEIGHTS}/{settings['backbone']}.pt"
+    return settings
+
+
+def first_weights(wildcards):
+    """The file of a CNN's first weights; none where they are packaged or random, or of no CNN."""
+    fetched = STUDY.decoders[wildcards.decoder].settings.get("pretrained") == "imagenet"
+    kind, _, path = (
+        first_settings(wildcards.decoder).get("pretrained", "none").partition(":")
+    )
+    return [path, *([f"{path}.sha256"] if fetched else [])] if kind == "file" else []
+
+
 def trained_file(wildcards):
     """The training that the job's allocation shares with others."""
     training = STUDY.training(wildcards.decoder, wildcards.allocation)
