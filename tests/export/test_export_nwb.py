@@ -5,7 +5,9 @@ from __future__ import annotations
 import dataclasses
 import datetime
 import json
+import re
 import shutil
+from pathlib import Path
 
 import h5py
 import numpy as np
@@ -14,6 +16,8 @@ import tifffile
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from drawn import numbers
+from kept import assert_kept
 from make import STUDY, check_commands, plan
 from mesodecode.base.files import UserError, sha256
 from mesodecode.cli import main
@@ -113,6 +117,53 @@ def export(folder, *words, config="config.json", out="nwb", sessions=(FIRST, SEC
     for name in ("recordings", "predictions", "measures"):
         line += [f"--{name}", str(folder / name)]
     return main([*line, "--out", str(folder / out), *words])
+
+
+BY_PYNWB = ("object_id", "namespace", "neurodata_type", "colnames")
+BY_PYNWB += ("comments", "offset", "resolution", "interval")  # always the same
+
+
+def held(file: h5py.File) -> list[str]:
+    """What a file holds: groups, datasets and their attributes, but for ids, versions and dates."""
+    lines = []
+
+    def value(one) -> str:
+        if isinstance(one, h5py.Reference):
+            return f"-> {file[one].name}" if one else "-> nothing"
+        if isinstance(one, bytes | str):
+            return repr(one.decode() if isinstance(one, bytes) else one)
+        array = np.asarray(one)
+        if array.dtype.kind in "OSV":  # names, references, pixels of masks
+            return " ".join(value(each) if array.ndim else str(each) for each in array.ravel())
+        return f"{array.dtype} {numbers(array)}"
+
+    def visit(name: str, item: h5py.Group | h5py.Dataset) -> None:
+        if re.match("specifications|file_create_date|.*/reference_images", name):
+            return
+        kept = "gzip" * (item.compression is not None) if isinstance(item, h5py.Dataset) else "/"
+        kept += " shuffled" * (isinstance(item, h5py.Dataset) and item.shuffle)
+        lines.append(f"{name} {kept}".strip())
+        if isinstance(item, h5py.Dataset):
+            lines.append(f"  = {value(item[()])}")
+        for key, one in item.attrs.items():
+            if key not in BY_PYNWB:
+                lines.append(f"  {key}: {value(one)}")
+        if "colnames" in item.attrs:
+            lines.append(f"  columns: {' '.join(item.attrs['colnames'])}")
+        for key in item if isinstance(item, h5py.Group) else ():
+            if isinstance(link := item.get(key, getlink=True), h5py.SoftLink):
+                lines.append(f"  {key} -> {link.path}")
+
+    file.visititems(visit)
+    return lines
+
+
+@pytest.mark.parametrize("session", [FIRST, SECOND])
+def test_files_hold_what_was_read(study, session):
+    """`NWB=write pytest -n 0 …` writes it anew, which is read in the diff."""
+    with h5py.File(study / f"nwb/{session}.nwb") as file:
+        text = "\n".join(held(file)).replace(str(study), "")
+    assert_kept(f"{text}\n", Path(__file__).with_name(f"{session}.txt"), "NWB")
 
 
 @pytest.mark.parametrize("session", [FIRST, SECOND])
