@@ -305,3 +305,100 @@ def test_landmarks_on_a_line_fit_no_affine():
     with pytest.raises(UserError, match="not on one line"):
         alignment.fit_landmarks(line, line, "affine", "s")
     alignment.fit_landmarks(line, line, "similarity", "s")
+
+
+# --- by hand, without a mouse -----------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("most", "least", "dtype"),
+    [
+        (65535, 0, np.uint16),
+        (65536, 0, np.int32),
+        (7, -1, np.int32),
+        (7, 0, np.uint16),
+    ],
+)
+def test_areas_are_moved_and_turned_and_keep_their_numbers(most, least, dtype):
+    labels = np.array([[1, 1, 2, 2], [1, 1, 2, least], [3, 3, most, most]])
+    shift = np.array([[1, 0, 2], [0, 1, 1], [0, 0, 1.0]])
+    found = alignment.warp_labels(labels, shift, (3, 5))
+    assert found.dtype == dtype
+    assert found.tolist() == [[0, 0, 0, 0, 0], [0, 0, 1, 1, 2], [0, 0, 1, 1, 2]]
+    turn = np.array([[0, -1, 2], [1, 0, 0], [0, 0, 1.0]])  # a quarter, clockwise as y grows down
+    found = alignment.warp_labels(labels, turn, (4, 3))
+    assert found.tolist() == np.rot90(labels, -1).tolist()
+    larger = alignment.warp_labels(labels, np.diag([2.0, 2, 1]), (6, 8))
+    assert set(np.unique(larger)) == {*np.unique(labels), 0} and larger[0, 0] == 1
+
+
+def test_the_place_of_a_session_is_told_in_shares_of_the_image():
+    rng = np.random.default_rng(0)
+    scene = alignment.gaussian_filter(rng.normal(size=(60, 70)), 1.5)
+    reference, image = scene[5:45, 5:55], scene[3:43, 8:58]  # moved by (-3, 2) px of 50 x 40
+    found = alignment.place(image, reference)
+    assert found["x"] == pytest.approx(-6, abs=0.3) and found["y"] == pytest.approx(5, abs=0.3)
+    assert abs(found["rotation"]) < 0.3 and found["match"] > 0.99
+    turned = transform.rotate(scene, -5, order=3)[5:45, 5:55]
+    assert alignment.place(turned, reference)["rotation"] == pytest.approx(5, abs=0.3)
+    assert np.isnan(list(alignment.place(image, reference[1:]).values())).all()
+    assert list(found) == ["x", "y", "rotation", "match"]
+    with pytest.raises(UserError) as caught:
+        alignment.register(image, reference[1:])
+    assert str(caught.value) == "mean images of (40, 50) and (39, 50) px; they must be alike"
+
+
+def test_corners_beyond_the_image_are_moved_to_its_edge_and_areas_that_all_show_are_kept(tmp_path):
+    areas = {
+        "both": [[1, 1], [4.12345, 1], [4, 3], [1, 3]],
+        "one": [[7, 0], [9, 0], [9, 3], [7, 3]],
+        "none": [[90, 90], [99, 90], [99, 99]],
+    }
+    (tmp_path / "atlas.json").write_text(json.dumps(areas))
+    shift = np.array([[1, 0, -2], [0, 1, 1], [0, 0, 1.0]])
+    found = [
+        alignment.Alignment("m1", name, "landmarks", matrix, {}, {})
+        for name, matrix in (("s1", np.eye(3)), ("s2", shift))
+    ]
+    lost = alignment.write_areas(tmp_path / "atlas.json", found, [(5, 7), (6, 8)], tmp_path)
+    assert lost == ["one", "none"]
+    first, second = (json.loads((tmp_path / f"s{i}.json").read_text()) for i in (1, 2))
+    assert first == {"both": [[1, 1], [4.123, 1], [4, 3], [1, 3]]}
+    assert second == {"both": [[0, 2], [2.123, 2], [2, 4], [0, 4]]}
+    (tmp_path / "atlas.json").write_text('{"a": [1, 2, 3]}')
+    with pytest.raises(UserError, match=r'atlas\.json: needs \{"name": \[\[x, y\], …\], …\} \('):
+        alignment.write_areas(tmp_path / "atlas.json", found, [(5, 7), (6, 8)], tmp_path)
+
+
+def test_labels_that_not_every_session_shows_are_left_out_of_all(tmp_path):
+    np.save(tmp_path / "atlas.npy", np.array([[1, 1, 0, 4], [2, 2, 0, 3]]))
+    left, up = (np.array([[1, 0, x], [0, 1, y], [0, 0, 1.0]]) for x, y in ((-2, 0), (0, -1)))
+    for matrix, kept, lost in (
+        (left, [[0, 0, 0, 4], [0, 0, 0, 3]], ["1", "2"]),
+        (up, [[0, 0, 0, 0], [2, 2, 0, 3]], ["1", "4"]),
+    ):
+        found = [
+            alignment.Alignment("m1", name, "landmarks", one, {}, {})
+            for name, one in (("s1", np.eye(3)), ("s2", matrix))
+        ]
+        sizes = [(2, 4), (2, 4)]
+        assert alignment.write_areas(tmp_path / "atlas.npy", found, sizes, tmp_path) == lost
+        assert tifffile.imread(tmp_path / "s1.tif").tolist() == kept
+
+
+def test_tables_of_landmarks_by_name(tmp_path):
+    head = "session\tlandmark\tx\ty\n"
+    path = tmp_path / "points.tsv"
+    for rows, words in (
+        ("atlas\ta\t1\t2\natlas\ta\t3\t4\n", "landmark a of atlas is there twice"),
+        ("atlas\ta\t1\t\n", "landmark a of atlas has no x or y"),
+        ("s1\ta\t1\t2\n", "no row with session 'atlas'; it needs the atlas's landmarks too"),
+    ):
+        path.write_text(head + rows)
+        with pytest.raises(UserError) as caught:
+            alignment.read_landmarks(path)
+        assert str(caught.value) == f"{path}: {words}"
+    path.write_text(head + "s1\ta\t1\t2\natlas\ta\t3\t4\ns1\tb\t5\t6\n")
+    found = alignment.read_landmarks(path)
+    told = {s: {n: xy.tolist() for n, xy in marks.items()} for s, marks in found.items()}
+    assert told == {"s1": {"a": [1, 2], "b": [5, 6]}, "atlas": {"a": [3, 4]}}

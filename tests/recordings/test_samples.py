@@ -87,6 +87,18 @@ def test_samples_cover_the_movie_by_one_clock(capsys):
         "in ms, with frames in it": lambda: spans(
             100.0 * np.arange(101), starts=100 + each, guessed=True
         ),
+        "in s, with frames at its end": lambda: spans(
+            100.0 * np.arange(101), starts=9990.1 + each, guessed=True
+        ),
+        "in s, with a frame behind its end": lambda: spans(
+            100.0 * np.arange(101), starts=9990.2 + each, guessed=True
+        ),
+        "in s, with frames at its beginning": lambda: spans(
+            5000 + 100.0 * np.arange(101), starts=5000 + each, guessed=True
+        ),
+        "in s, with a frame before its beginning": lambda: spans(
+            5000 + 100.0 * np.arange(101), starts=4999.9 + each, guessed=True
+        ),
         "in ms, with frames behind it in any finer unit": lambda: spans(
             100.5 * np.arange(101), starts=9000 + each, guessed=True
         ),
