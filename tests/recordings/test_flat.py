@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import struct
+from pathlib import Path
 
 import h5py
 import numpy as np
@@ -12,8 +13,10 @@ import scipy.io
 from make_movies import FRAMES, H, T, W, read, refusal, save_v73
 from make_recordings import DEFAULTS
 from mesodecode.base.files import UserError
+from mesodecode.recordings.axes import Asked
 from mesodecode.recordings.preprocess import preprocess
-from mesodecode.recordings.readers import open_movie
+from mesodecode.recordings.readers import flat, open_movie
+from told import assert_told
 
 COLUMNS = FRAMES.transpose(0, 2, 1)  # as MATLAB writes height x width x frames
 RGB = np.stack([0 * FRAMES, FRAMES, 2 * FRAMES], axis=-1)
@@ -191,3 +194,112 @@ def test_a_size_is_not_asked_for_where_the_file_has_one(tmp_path):
     tifffile.imwrite(tmp_path / "a.tif", FRAMES, photometric="minisblack")
     said = refusal(tmp_path / "a.tif", **GIVEN)
     assert "leave out movie_shape, movie_dtype" in said
+
+
+# --- layouts, told -----------------------------------------------------------------------------
+
+
+def told_layout(name, n_bytes=0, beside=None, header=b"", **asked):
+    Path(name).write_bytes(header + bytes(n_bytes))
+    for other, values in (beside or {}).items():
+        scipy.io.savemat(other, values)
+    try:
+        found = flat.layout_of(Path(name), Asked(**asked))
+    finally:
+        for other in beside or ():
+            Path(other).unlink()
+    return [found.letters, found.lengths, str(found.dtype), found.by, found.offset, found.n_frames]
+
+
+def test_layouts_are_told_by_names_files_beside_and_headers(capsys, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    names, trial = np.array([["X", "Y", "T"]], object), "Frames_1_4_3_uint16_0007.dat"
+
+    def times(*size):
+        return {"frameTimes_0007.mat": {"imgSize": [size]}}
+
+    def umit(**more):
+        return {"a.mat": {"datSize": [[3, 4]]} | more}
+
+    def headed(*numbers, n_bytes, count=None):
+        count = len(numbers) if count is None else count
+        header = struct.pack(f"<{len(numbers) + 1}d", count, *numbers)
+        return told_layout("Frames_7.dat", n_bytes, header=header)
+
+    cases = {
+        "two numbers": lambda: told_layout("a_3_4_uint8.dat"),
+        "channels": lambda: told_layout("a_2_3_4_int16.dat"),
+        "16 channels": lambda: told_layout("a_16_3_4_single.dat"),
+        "17, which are none": lambda: told_layout("a_17_3_4_double.dat"),
+        "a trial": lambda: told_layout(trial),
+        "a trial, by its times": lambda: told_layout(trial, beside=times(3, 4, 1, 9)),
+        "a trial, turned by its times": lambda: told_layout(trial, beside=times(4, 3, 1, 9)),
+        "a trial of two wavelengths": lambda: told_layout(trial, beside=times(3, 4, 2, 9)),
+        "a trial with a size of three": lambda: told_layout(trial, beside=times(3, 4, 9)),
+        "a trial with another size": lambda: told_layout(trial, beside=times(3, 5, 1, 9)),
+        "a trial with one number": lambda: told_layout(trial, beside=times(3)),
+        "Umit": lambda: told_layout("a.dat", beside=umit()),
+        "Umit, with all": lambda: told_layout(
+            "a.dat", beside=umit(datLength=7, Datatype="double", dim_names=names)
+        ),
+        "Umit, with two lengths": lambda: told_layout("a.dat", beside=umit(datLength=[7, 8])),
+        "Umit, of another type": lambda: told_layout("a.dat", beside=umit(Datatype="char")),
+        "Umit, of other axes": lambda: told_layout("a.dat", beside=umit(dim_names=names[:, :2])),
+        "Umit, before its folder": lambda: told_layout(
+            "a.dat",
+            beside=umit() | {"AcqInfos.mat": {"AcqInfoStream": {"Height": 8, "Width": 9}}},
+        ),
+        "Umit's folder": lambda: told_layout(
+            "a.dat", beside={"AcqInfos.mat": {"AcqInfoStream": {"Height": 8, "Width": 9}}}
+        ),
+        "Umit's folder, without a width": lambda: told_layout(
+            "a.dat", beside={"AcqInfos.mat": {"AcqInfoStream": {"Height": 8}}}
+        ),
+        "another file beside": lambda: told_layout("a.dat", beside={"a.mat": {"x": 3}}),
+        "a header": lambda: headed(1, 2, 3, 4, 1, 2, n_bytes=48),
+        "a header of four numbers": lambda: headed(3, 4, 1, 2, n_bytes=48),
+        "a header of too many numbers": lambda: headed(1, 3, 4, 1, 2, n_bytes=48, count=60),
+        "a header of no whole number": lambda: headed(1, 3, 4, 1, 2, n_bytes=48, count=5.5),
+        "a header of two wavelengths": lambda: headed(1, 3, 4, 2, 2, n_bytes=48),
+        "a header of other pixels": lambda: headed(1, 3, 4, 1, 2, n_bytes=46),
+        "a size": lambda: told_layout("a.raw", shape=(3, 4), dtype="double"),
+        "a size, and a type by its name": lambda: told_layout("a_9_9_uint8.raw", shape=(3, 4)),
+        "a size of three": lambda: told_layout("a.raw", shape=(3, 4, 2), dtype="u1", axes="TCYX"),
+        "a size of three, without axes": lambda: told_layout("a.raw", shape=(3, 4, 2), dtype="u1"),
+        "a type": lambda: told_layout("a_3_4_uint8.raw", dtype="int8"),
+        "axes": lambda: told_layout("a_3_4_uint8.raw", axes="XYT"),
+        "axes that are not there": lambda: told_layout("a_3_4_uint8.raw", axes="XYCT"),
+        "axes twice": lambda: told_layout("a_3_4_uint8.raw", axes="XXT"),
+        "nothing": lambda: told_layout("a.raw"),
+        "a size alone": lambda: told_layout("a.raw", shape=(3, 4)),
+    }
+    assert_told(cases, Path(__file__).with_name("told") / "flat_layouts.txt", capsys)
+
+
+def test_a_file_is_as_long_as_its_layout_says(capsys, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+
+    def opened(name, n_bytes, **asked):
+        Path(name).write_bytes(bytes(range(n_bytes)))
+        with flat.open_movie(Path(name), Asked(**asked)) as movie:
+            axes = movie.axes
+            return [movie.shape, axes.letters, axes.by, axes.shape, *next(movie.blocks(9))[1][:, 0]]
+
+    cases = {
+        "two frames": lambda: opened("a_2_3_uint8.dat", 12),
+        "by a size": lambda: opened("a.dat", 12, shape=(2, 3), dtype="u1"),
+        "by a size and axes": lambda: opened("a.dat", 12, shape=(2, 3), dtype="u1", axes="XYT"),
+        "by its name and axes": lambda: opened("a_2_3_uint8.dat", 12, axes="TXY"),
+        "a byte more": lambda: opened("a_2_3_uint8.dat", 13),
+        "less than a frame": lambda: opened("a_2_3_uint8.dat", 5),
+        "no pixels": lambda: opened("a_0_3_uint8.dat", 5),
+    }
+    assert_told(cases, Path(__file__).with_name("told") / "flat_lengths.txt", capsys)
+
+
+def test_neighbours_of_noise_differ_by_about_as_much_as_all():
+    assert flat._rough(np.array([1, 2, 3, 4, 10])) == pytest.approx((9 / 4) / (11 / 5))
+    assert flat._rough(np.array([7, 7, 7])) == 0 and flat._rough(np.array([7])) == 0
+    assert flat._rough(np.array([0, 255], np.uint8)) == 2  # no overflow
+    rough = flat._rough(np.random.default_rng(0).normal(size=9999))
+    assert rough == pytest.approx(2 / np.sqrt(2), rel=0.02)  # of a normal distribution

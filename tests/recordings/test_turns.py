@@ -223,6 +223,35 @@ def test_two_images_that_take_turns_differ_by_three_percent(values, unlike):
     assert turns._take_turns(tiles_of(*values), 2) == unlike
 
 
+@pytest.mark.parametrize(("n", "length"), [(2, 1), (2, 3), (3, 2)])
+def test_images_around_frames_are_compared_as_a_slow_loop_does(n, length):
+    tiles = np.random.default_rng(n).random((13, 4))
+    lit = [np.arange(i, 13, n) for i in range(n)]
+    lit[1] = lit[1][lit[1] != 1 + n]  # a dark frame
+
+    def apart(some, others, shift):
+        each = [
+            np.mean((a - b) ** 2)
+            for a, b in zip(some, [*others[shift:], *others[:shift]], strict=True)
+            if a is not None and b is not None
+        ]
+        return np.mean(each) if each else np.nan
+
+    def around(t):
+        before = [[i for i in own if i < t][-length:] for own in lit]
+        after = [[i for i in own if i >= t][:length] for own in lit]
+        sides = [[tiles[i].mean(axis=0) if i else None for i in side] for side in (before, after)]
+        same, *others = (apart(*sides, shift) for shift in range(n))
+        ratio = min(others) / same * (turns.FEW if t < n else 1)
+        known = np.isfinite(ratio) and t <= lit[0][-1]
+        unlike = [[apart(side, side, shift) for shift in range(1, n)] for side in sides]
+        return ratio if known else np.inf, np.fmin(*(np.min(one) for one in unlike))
+
+    sums = [np.cumsum(np.vstack([0 * tiles[:1], tiles[i]]), axis=0) for i in lit]
+    found = turns._compared(np.arange(13), lit, sums, length)
+    np.testing.assert_allclose(np.transpose(found), [around(t) for t in range(13)])
+
+
 @pytest.mark.parametrize("step", [3, 8, 4096])
 @pytest.mark.parametrize("dropped", [[2], [23], [36], [13, 18], [12, 26]])
 def test_changes_of_order_do_not_hang_on_how_many_frames_are_looked_at(monkeypatch, step, dropped):

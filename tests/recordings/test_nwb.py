@@ -1,0 +1,156 @@
+"""What is read of one NWB file that holds a bit of all: in its units, by all of its names."""
+
+from __future__ import annotations
+
+import contextlib
+import datetime
+from pathlib import Path
+
+import numpy as np
+import pytest
+from pynwb import NWBHDF5IO, NWBFile, TimeSeries
+from pynwb.behavior import BehavioralEpochs
+from pynwb.epoch import TimeIntervals
+from pynwb.image import ImageSeries
+from pynwb.misc import IntervalSeries
+from pynwb.ophys import ImageSegmentation, OpticalChannel, RoiResponseSeries
+
+from mesodecode.recordings.axes import Asked
+from mesodecode.recordings.readers import nwb
+from mesodecode.recordings.readers.arrays import Bouts, Unreadable
+from told import assert_told
+
+TOLD = Path(__file__).with_name("told")
+MASKS = np.arange(2 * 3 * 4, dtype=np.float32).reshape(2, 3, 4)  # K, x, y
+SVT = np.arange(10.0).reshape(5, 2)  # T, K
+
+
+@pytest.fixture(scope="module")
+def opened(tmp_path_factory):
+    start = datetime.datetime(2024, 1, 1, tzinfo=datetime.UTC)
+    file = NWBFile("d", "s1", start)
+    channel = OpticalChannel(name="c", description="d", emission_lambda=520.0)
+    plane = file.create_imaging_plane(
+        name="p", optical_channel=channel, description="d", device=file.create_device("camera"),
+        excitation_lambda=470.0, indicator="GCaMP6f", location="cortex",
+    )  # fmt: skip
+    ophys = file.create_processing_module("ophys", "d")
+    segmentation = ImageSegmentation()
+    ophys.add(segmentation)
+    areas = segmentation.create_plane_segmentation(
+        name="areas", description="d", imaging_plane=plane
+    )
+    other = segmentation.create_plane_segmentation(
+        name="bare", description="d", imaging_plane=plane
+    )
+    areas.add_column("label", "not its own"), areas.add_column("location", "its own")
+    for mask, label, area in zip(MASKS, "aa", ("V1", "M2"), strict=True):
+        areas.add_roi(image_mask=mask, label=label, location=area)
+        other.add_roi(pixel_mask=[(0, 0, 1.0)])
+
+    def rows(table, *which):
+        return table.create_roi_table_region(description="d", region=[*which])
+
+    scaled = {"unit": "n.a.", "conversion": 2.0, "offset": 3.0, "rate": 4.0, "starting_time": 7.0}
+    for one in (
+        RoiResponseSeries(name="both", data=SVT, rois=rows(areas, 1, 0), **scaled),
+        RoiResponseSeries(name="turned", data=SVT.T, rois=rows(areas, 0, 1), **scaled),
+        RoiResponseSeries(name="one", data=SVT[:, 0], rois=rows(areas, 1), **scaled),
+        RoiResponseSeries(name="odd", data=SVT, rois=rows(areas, 0), **scaled),
+        RoiResponseSeries(name="no_masks", data=SVT, rois=rows(other, 0, 1), **scaled),
+    ):
+        ophys.add(one)
+    behavior = file.create_processing_module("behavior", "d")
+    behavior.add(TimeSeries(name="speed", data=np.arange(4), **(scaled | {"unit": "m/s"})))
+    behavior.add(
+        TimeSeries(name="words", data=list("abcd"), unit="n.a.", timestamps=np.arange(4.0))
+    )
+    behavior.add(TimeSeries(name="xy", data=SVT, unit="px", rate=1.0))
+    behavior.add(TimeSeries(name="cube", data=np.zeros((2, 2, 2)), unit="px", rate=1.0))
+    behavior.add(TimeSeries(name="twice", data=[1.0, 2], unit="n.a.", rate=1.0))
+    file.add_acquisition(TimeSeries(name="twice", data=[3.0, 4], unit="n.a.", rate=1.0))
+    kinds = IntervalSeries(name="kinds", data=[1, 3, -1, -3, 1, -1], timestamps=np.arange(6.0))
+    runs = IntervalSeries(name="runs", data=[0, 2, 0, -2], timestamps=np.arange(4.0))
+    behavior.add(BehavioralEpochs(interval_series=[kinds, runs]))
+    bouts = TimeIntervals(name="bouts", description="d")
+    bouts.add_column("kind", "d")
+    for begin, end, kind in ((0.0, 0.9, "rest"), (0.9, 2.9, "run"), (2.9, 4.0, "groom")):
+        bouts.add_interval(start_time=begin, stop_time=end, kind=kind)
+    file.add_time_intervals(bouts)
+    film = {"unit": "n.a.", "rate": 4.0, "starting_time": 1.0}
+    frames = np.arange(5 * 4 * 3).reshape(5, 4, 3)  # T, x, y
+    file.add_acquisition(ImageSeries(name="film", data=frames, **film))
+    file.add_acquisition(ImageSeries(name="turned_film", data=frames, dimension=[3, 4], **film))
+    elsewhere = {"external_file": ["a.avi", "b.avi"], "format": "external", "unit": "n.a."}
+    elsewhere |= {"starting_frame": [0, 3], "timestamps": np.arange(5.0)}
+    file.add_acquisition(ImageSeries(name="far", **elsewhere))
+    where = tmp_path_factory.mktemp("nwb") / "x.nwb"
+    with NWBHDF5IO(where, "w") as io:
+        io.write(file)
+    with nwb.open_nwb(where) as opened:
+        yield opened
+
+
+@pytest.mark.filterwarnings("ignore:RoiResponseSeries")  # of those that are odd on purpose
+def test_one_file_of_all(capsys, opened, monkeypatch):
+    monkeypatch.setattr(nwb, "open_nwb", lambda _: contextlib.nullcontext(opened))  # once
+    name = Path("x.nwb")
+
+    def rois(wanted=None):
+        return nwb.read_rois(name, wanted)
+
+    def variables(*names, run_label="run"):
+        found, inside = nwb.read_variables(name, names, run_label)
+        told = {}
+        for key, one in found.items():
+            match one:
+                case Unreadable():
+                    told[key] = one.why
+                case Bouts():
+                    told[key] = [one.start, one.stop, one.words, one.several]
+                case _:
+                    told[key] = [one.values, one.time, one.unit]
+        return told if names else inside
+
+    def film(*datasets, axes=None):
+        with nwb.open_movie(name, Asked(axes, datasets=datasets)) as movie:
+            frames = np.concatenate([block for _, block in movie.blocks(2)])
+            about = [movie.shape, movie.axes.letters, movie.axes.by, movie.time]
+            return [*about, frames[1], frames[-1, 0]]
+
+    cases = {
+        "ROI signals of rows the other way": lambda: rois("both"),
+        "ROI signals turned": lambda: rois("turned"),
+        "ROI signals of one": lambda: rois("one"),
+        "ROI signals of other rows": lambda: rois("odd"),
+        "ROI signals of a table without names": lambda: rois("no_masks"),
+        "ROI signals without a name": rois,
+        "ROI signals that are not there": lambda: rois("none"),
+        "what is in it": variables,
+        "a speed": lambda: variables("speed"),
+        "words": lambda: variables("words", "words/timestamps"),
+        "a column": lambda: variables("xy:2", "xy", "cube"),
+        "a name twice": lambda: variables("twice", "behavior/twice", "root/twice"),
+        "one that is not there": lambda: variables("none"),
+        "intervals of a series": lambda: variables("kinds", "runs"),
+        "intervals of a series, by kind": lambda: variables("kinds", "runs", run_label=None),
+        "intervals of a table": lambda: variables("bouts", "bouts/kind", "bouts/none"),
+        "intervals of a table, by kind": lambda: variables("bouts/kind", run_label=None),
+        "intervals of another label": lambda: variables("bouts", "bouts/kind", run_label="walk"),
+        "a movie": lambda: film("film"),
+        "a movie by its axes": lambda: film("film", axes="TYX"),
+        "a movie of another dimension": lambda: film("turned_film"),
+        "a movie of another dimension, by its axes": lambda: film("turned_film", axes="TXY"),
+        "a movie in other files": lambda: film("far"),
+        "a movie without a name": film,
+        "components": lambda: film("areas", "both"),
+        "components by axes": lambda: film("areas", "both", axes="KYX"),
+        "one component": lambda: film("areas", "one"),
+        "components of another table": lambda: film("areas", "no_masks"),
+        "components without masks": lambda: film("bare", "no_masks"),
+        "components in the other order": lambda: film("both", "areas"),
+        "are components": lambda: [
+            nwb.are_components(name, names) for names in (("areas", "both"), ("both", "areas"))
+        ],
+    }
+    assert_told(cases, TOLD / "nwb.txt", capsys)
