@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from itertools import chain
 from pathlib import Path
 
@@ -15,9 +16,10 @@ from hypothesis import strategies as st
 
 from make_movies import FRAMES, GRAY, photon_series, read, refusal, save_h5, save_nwb, save_v73
 from mesodecode.base.files import UserError, in_order
-from mesodecode.recordings.readers import movie_files
+from mesodecode.recordings.readers import movie_files, series
 from mesodecode.recordings.readers.light_sources import lights_of, read_light_sources
 from mesodecode.recordings.readers.series import by_wavelength, check_signal, gaps, of_one_series
+from told import assert_told
 
 BLUE, VIOLET = FRAMES, FRAMES[::-1] // 2
 BOTH = np.stack([BLUE, VIOLET], axis=1).reshape(-1, *FRAMES.shape[1:])
@@ -468,3 +470,121 @@ def test_light_sources_that_are_none_are_refused(tmp_path):
     for name, why in (("led", r"has shape \(2, 3\); needs one"), ("light_sources", "is empty")):
         with pytest.raises(UserError, match=rf"l\.mat: {name} {why}"):
             read_light_sources(tmp_path / "l.mat", name)
+
+
+# --- told: what names say, whole ---------------------------------------------------------------
+
+
+def told_series(*names):
+    kept, others = series.of_one_series([Path(name) for name in names], "folder")
+    shown = [[file.name for file in files] for files in (kept, others)]
+    between = [f"{one.name} … {other.name}" for one, other in series.gaps(kept)]
+    return [" ".join(shown[0]), f"without {' '.join(shown[1])}", f"gaps {', '.join(between)}"]
+
+
+def told_wavelengths(*names):
+    found = series.by_wavelength([Path(name) for name in names])
+    if found is None:
+        return None
+    return {label: " ".join(file.name for file in files) for label, files in found.items()}
+
+
+SERIES = {
+    "numbers": "a_1.tif a_2.tif a_3.tif",
+    "numbers without one": "a_1.tif a_2.tif a_3.tif a_5.tif a_6.tif",
+    "numbers without many": "a_1.tif a_2.tif a_3.tif a_4.tif a_9.tif a_10.tif a_20.tif",
+    "numbers that mostly leap": "a_1.tif a_3.tif a_4.tif a_6.tif a_8.tif",
+    "few numbers that go on": "a_1.tif a_2.tif a_5.tif",
+    "half of the numbers go on": "a_1.tif a_2.tif a_3.tif a_5.tif a_7.tif",
+    "minutes of a clock": "a_1258.tif a_1259.tif a_1300.tif a_1301.tif",
+    "minutes that leap": "a_1257.tif a_1258.tif a_1300.tif a_1301.tif",
+    "dates": "a_999998.tif a_999999.tif a_1000000.tif a_1000009.tif",
+    "two numbers that change": "a1_1.tif a1_2.tif a1_3.tif a2_1.tif a2_2.tif",
+    "letters": "a.tif b.tif c.tif",
+    "letters of parts": "m_a.tif m_b.tif",
+    "one file": "a.tif",
+    "two names": "left.tif right.tif",
+    "two of one and one of another": "a_1.tif a_2.tif b.tif",
+    "two of one and two of another": "a_1.tif a_2.tif b_1.tif b_2.tif",
+    "three of one and two of another": "a_1.tif a_2.tif a_3.tif b_1.tif b_2.tif",
+    "four of one and two of another": "a_1.tif a_2.tif a_3.tif a_4.tif b_1.tif b_2.tif",
+    "with a projection": "AVG_a_1.tif a_1.tif a_2.tif std_a_2.tif",
+    "wavelengths": "a_blue_1.tif a_violet_1.tif a_blue_2.tif",
+    "months": "a_5Jan2024.tif a_7Feb2024.tif a_1Dec2023.tif",
+    "months before days": "a_Jan 05, 2024.tif a_Feb 07, 2024.tif",
+    "dates of either order": "a_01-02-2024.tif a_02-01-2024.tif a_03-03-2024.tif",
+    "parts": "a.tif a_part2.tif a (3).tif a_X4.tif",
+    "a copy": "a_3.tif a_003.tif a_4.tif",
+    "a copy in brackets": "a_3.tif a_3 (1).tif a_4.tif",
+    "brackets of parts": "a_3.tif a_3 (1).tif a_3 (2).tif",
+    "times of day": "a_T2200.tif a_T2301.tif",
+    "times of day past midnight": "a_T0001.tif a_T2359.tif",
+    "times of day twelve hours apart": "a_T0001.tif a_T1201.tif",
+    "times of day with dates": "a_20240101_T0001.tif a_20240101_T2359.tif",
+    "times of day of two": "a_T0001.tif b_T2359.tif",
+    "positions": "img_channel0_position0_time1_z0.tif img_channel0_position1_time1_z0.tif",
+    "planes": "img_000000000_blue_000.tif img_000000000_blue_001.tif",
+    "positions of a stack": "a_MMStack_Pos0.ome.tif a_MMStack_Pos1.ome.tif",
+    "one position": "a_MMStack_Pos0.ome.tif a_MMStack_Pos0_1.ome.tif",
+}  # fmt: skip
+WAVELENGTH = {
+    "channels": "a_ch1.tif a_ch2.tif",
+    "a capital between": "aCh1.tif aCh2.tif",
+    "LEDs": "a_led1_1.tif a_led2_1.tif a_led1_2.tif a_led2_2.tif",
+    "one more of the first": "a_led1_1.tif a_led2_1.tif a_led1_2.tif a_led2_2.tif a_led1_3.tif",
+    "two more of the first": "a_c1_1.tif a_c2_1.tif a_c1_2.tif a_c2_2.tif a_c1_3.tif a_c1_4.tif",
+    "one of each and one more": "a_led1_1.tif a_led2_1.tif a_led1_2.tif",
+    "of other parts": "a_led1_1.tif a_led2_2.tif",
+    "filters": "a_w1GFP.tif a_w2Cy.tif",
+    "nm": "a_470nm.tif a_405nm.tif",
+    "nm by 15": "a_405nm.tif a_420nm.tif",
+    "nm by 14": "a_405nm.tif a_419nm.tif",
+    "nm without": "a_470.tif a_405.tif",
+    "round numbers": "a_400.tif a_500.tif",
+    "words": "blue.tif violet.tif",
+    "words in capitals": "mouseBlue.tif mouseViolet.tif",
+    "words and numbers": "a_blue_470.tif a_violet_405.tif",
+    "letters": "a_B.tif a_V.tif",
+    "Micro-Manager": "img_000000001_blue_000.tif img_000000001_uv_000.tif",
+    "all of one": "a_blue_1.tif a_blue_2.tif",
+    "no words": "a_1.tif a_2.tif",
+    "16 channels": " ".join(f"a_ch{i}.tif" for i in range(16)),
+    "17 channels": " ".join(f"a_ch{i}.tif" for i in range(17)),
+    "no files": "",
+}
+
+
+def test_names_of_series_and_of_wavelengths_in_full(capsys):
+    def split(names):
+        return re.findall(r"\S.*?(?:\.ome)?\.tif", names)
+
+    cases = {name: (lambda n=names: told_series(*split(n))) for name, names in SERIES.items()}
+    folder = Path(__file__).with_name("told")
+    assert_told(cases, folder / "series.txt", capsys)
+    cases = {
+        name: (lambda n=names: told_wavelengths(*split(n))) for name, names in WAVELENGTH.items()
+    }
+    assert_told(cases, folder / "wavelengths.txt", capsys)
+
+
+@pytest.mark.parametrize(
+    ("names", "signal", "calcium"),
+    [
+        (["violet", "blue"], 1, 2),
+        (["violet", "blue"], 2, None),
+        (["blue", "violet"], 1, None),
+        (["405", "415", "470"], 1, 3),
+        (["violet", "uv"], 1, None),
+        (["mouseHemo", "mouseSignal"], 1, 2),
+    ],
+)
+def test_the_first_that_shows_calcium_is_named(names, signal, calcium):
+    if calcium is None:
+        return series.check_signal(names, signal, "m.tif")
+    with pytest.raises(UserError) as caught:
+        series.check_signal(names, signal, "m.tif")
+    assert str(caught.value) == (
+        f"m.tif: signal_channel 1 is {names[0]}, which shows no calcium: set signal_channel: "
+        f"{calcium} ({names[calcium - 1]}) and reference_channel: 1; to decode {names[0]} itself, "
+        "name its files alone, or tell frames by light_sources"
+    )

@@ -9,7 +9,7 @@ from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from mesodecode.base.files import UserError, matching, say
+from mesodecode.base.files import UserError, matching, refused, say
 from mesodecode.running.preflight import FAIL, OK, WARN, Check
 from mesodecode.study import correction_table
 from mesodecode.study.cohort_table import all_tables
@@ -78,18 +78,15 @@ def _pages(path: Path) -> tuple[int, int, int]:
 
     from mesodecode.recordings.movie import check_chain
 
-    try:
-        with tifffile.TiffFile(path) as tif:
-            page = tif.pages[0]
-            # counting 18,000 pages takes a second; those of an uncompressed stack are its size
-            if page.compression == tifffile.COMPRESSION.NONE:
-                frames = os.path.getsize(path) // page.nbytes
-            else:
-                check_chain(tif, path)
-                frames = len(tif.pages)
-            return frames, page.size, page.dtype.itemsize
-    except (tifffile.TiffFileError, IndexError) as error:
-        raise UserError(f"{path}: no TIFF stack ({error}); copy it again") from error
+    with refused(path, "no TIFF stack", "; copy it again"), tifffile.TiffFile(path) as tif:
+        page = tif.pages[0]
+        # counting 18,000 pages takes a second; those of an uncompressed stack are its size
+        if page.compression == tifffile.COMPRESSION.NONE:
+            frames = os.path.getsize(path) // page.nbytes
+        else:
+            check_chain(tif, path)
+            frames = len(tif.pages)
+        return frames, page.size, page.dtype.itemsize
 
 
 FILES = (*OWN_FILES, *correction_table.FILES)  # of a session, by their keys in the config
