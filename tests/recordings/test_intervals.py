@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import pandas as pd
 import pytest
 import scipy.io
 
 from mesodecode.base.files import UserError
+from mesodecode.recordings.readers import intervals
+from mesodecode.recordings.readers.arrays import Bouts, Variable
 from mesodecode.recordings.readers.behavior import read_behavior, seen
 from mesodecode.recordings.readers.clocks import Frames
+from mesodecode.recordings.readers.samples import Trace
 from mesodecode.recordings.readers.target_traces import read_target
+from told import assert_told
 
 FRAMES = Frames(20, 2.0)  # 10 s; the middles of frames are at .25, .75 …
 START, STOP = np.array([1.0, 4.0, 8.1]), np.array([2.6, 4.6, 9.0])
@@ -141,3 +147,67 @@ def test_events_that_begin_and_end_may_be_of_other_behaviours(tmp_path, capsys):
     events.to_csv(tmp_path / "b.csv", index=False)
     with pytest.raises(UserError, match=r"START at samples 1 and 2: events of several"):
         read_behavior(tmp_path / "b.csv", frames=FRAMES, **options)
+
+
+# --- told ---------------------------------------------------------------------------------------
+
+
+def test_intervals_by_their_starts_and_ends(capsys):
+    frames = Frames(40, 4.0)  # 10 s
+
+    def trace(values, name):
+        return Trace("b.csv", name, Variable(np.array(values)))
+
+    def joined(start, stop, kinds=None, unit=None, label=None, frames=frames):
+        found = intervals.joined(
+            start and trace(start, "start"), trace(stop, "stop"), kinds and trace(kinds, "kind"),
+            unit, frames, label,
+        )  # fmt: skip
+        return [found.name, found.data.start, found.data.stop, found.data.words]
+
+    def labels(start, stop, several=None, known=True):
+        held = Bouts(np.array(start, float), np.array(stop, float), None, several)
+        return intervals.labels_of(Trace("b.csv", "runs", held, None, frames if known else None))
+
+    def ends(start, *held):
+        intervals.say_ends("b.csv", start, held)
+
+    def events(*words):
+        intervals.check_events(trace([0.0], "event"), list(words))
+
+    cases = {
+        "intervals": lambda: joined([1, 5], [2, 6]),
+        "intervals without starts": lambda: joined(None, [2, 6]),
+        "intervals of other numbers": lambda: joined([1, 5, 7], [2, 6]),
+        "kinds of another number": lambda: joined([1, 5], [2, 6], ["run"]),
+        "kinds": lambda: joined([1, 5], [2, 6], ["run", " rest "]),
+        "kinds of numbers": lambda: joined([1, 5], [2, 6], [1.0, 2.5]),
+        "of a label": lambda: joined([1, 5], [2, 6], ["run", "rest"], label="rest"),
+        "of a label that is none": lambda: joined([1, 5], [2, 6], list("ba"), label="run"),
+        "of many labels, none of them": lambda: joined(
+            range(7), range(1, 8), list("gfedcba"), label="run"
+        ),
+        "of numbers": lambda: joined([1, 5], [2, 6], [0, 1], label="run"),
+        "in ms": lambda: joined([1000, 5000], [2000, 6000], unit="ms"),
+        "in ms, which is not said": lambda: joined([1000, 5000], [2000, 6000]),
+        "to 12 s": lambda: joined([1, 5], [2, 12]),
+        "to more than 12 s": lambda: joined([1, 5], [2, 12.1]),
+        "to more than 12 s, said": lambda: joined([1, 5], [2, 12.1], unit="s"),
+        "to 12 s of frames from 100 s on": lambda: joined(
+            [101, 105], [102, 112.1], frames=Frames(40, 4.0, 100 + np.arange(40) / 4)
+        ),
+        "numbers of frames": lambda: joined([4, 20], [8, 24]),
+        "of text": lambda: joined(["0:00:01"], ["0:00:50"]),
+        "run": lambda: labels([1, 3.05], [2, 3.4]),
+        "run that is nothing": lambda: labels([1, 3], [1, 4]),
+        "run without an end": lambda: labels([1, 3], [2, np.nan]),
+        "run of fewer ends": lambda: labels([1, 3], [2]),
+        "run without frames": lambda: labels([1], [2], known=False),
+        "run and others": lambda: labels([1], [2], "kind"),
+        "ends beside": lambda: ends("Start", "x", "Stop"),
+        "other ends beside": lambda: ends("run_onset", "run_offset", "run_end"),
+        "no ends beside": lambda: ends("time", "stop", "end"),
+        "events": lambda: events("START", "STOP", "START"),
+        "events twice": lambda: events("START", "STOP", "STOP", "START"),
+    }
+    assert_told(cases, Path(__file__).with_name("told") / "intervals.txt", capsys)

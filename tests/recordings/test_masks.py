@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import zipfile
+from pathlib import Path
 
 import h5py
 import numpy as np
@@ -16,11 +17,19 @@ from PIL import Image
 from mesodecode.base.files import UserError
 from mesodecode.cli import main
 from mesodecode.recordings import preprocess as stage
-from mesodecode.recordings.masks import _check_inside, read_masks
+from mesodecode.recordings.masks import (
+    Masks,
+    _check_inside,
+    read_brain,
+    read_dark,
+    read_masks,
+    tiles,
+)
 from mesodecode.recordings.readers.imagej import outlines
 from mesodecode.recordings.recording import read_recording
 from mesodecode.simulation import simulate
 from mesodecode.study import schema
+from told import assert_told
 
 H, W = 6, 9  # higher than wide is noticed if the axes are mixed up
 LABELS = np.zeros((H, W), np.uint8)
@@ -504,3 +513,122 @@ def test_a_mask_reaches_to_the_edges_of_pixels(x, y, inside):
             UserError, match=rf"V1 reaches to x = {x:g}, y = {y:g}, outside .* 9 x 6"
         ):
             _check_inside("V1", low, high, 6, 9, "a.json")
+
+
+# --- told ---------------------------------------------------------------------------------------
+
+
+def test_masks_of_each_kind_and_what_is_refused(capsys, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    height, width = 4, 6
+
+    def told(name, write):
+        write(name)
+        found = read_masks(name, height, width)
+        return {key: pixels for key, pixels in zip(found.names, found.pixels, strict=True)}
+
+    def labels(*rows, dtype=float):
+        image = np.zeros((height, width), dtype)
+        image[1 : 1 + len(rows)] = rows
+        return told("m.npy", lambda name: np.save(name, image))
+
+    def image(array):
+        return told("m.npy", lambda name: np.save(name, array))
+
+    def polygons(content):
+        text = content if isinstance(content, str) else json.dumps(content)
+        return told("m.json", lambda name: Path(name).write_text(text))
+
+    def circles(*rows, head="name\themisphere\tx\ty\tradius", name="m.tsv"):
+        text = "\n".join([head, *("\t".join(map(str, row)) for row in rows)]) + "\n"
+        text = text if name.endswith("tsv") else text.replace("\t", ",")
+        return told(name, lambda name: Path(name).write_text(text))
+
+    def of_image(read, array):
+        np.save("b.npy", array)
+        return read("b.npy", height, width, "m.tif")
+
+    stack = np.zeros((3, height, width), np.uint8)
+    stack[0, 0, :2], stack[1, 2, 3], stack[2, 3] = 1, 5, 255
+    half = np.where(np.arange(width) < 3, 1.0, 0) * np.ones((height, 1))
+    square = [[1, 0], [3, 0], [3, 2], [1, 2]]
+    cases = {
+        "labels": lambda: labels([0, 1, 1, 9, 0, 2], [3, 0, 0, 0, 0, 0]),
+        "labels with NaN": lambda: labels([0, 1, np.nan, 2, 0, np.nan]),
+        "labels of halves": lambda: labels([0, 1, 0, 2.5, 0, 0]),
+        "labels that are too large": lambda: labels([0, 1, 0, 2**31, 0, 0]),
+        "the largest label": lambda: labels([0, 1, 0, 2**31 - 1, 0, 0]),
+        "one label": lambda: labels([0, 7, 7, 7, 7, 0]),
+        "no label": lambda: labels([0] * 6),
+        "labels of both sides": lambda: labels([3, 1, 2, -2, -1, -3]),
+        "labels of both sides, mirrored": lambda: labels([-3, -1, 3, 1, 0, 0]),
+        "negative labels alone": lambda: labels([-3, -1, 0, 0, 0, 0]),
+        "one negative label": lambda: labels([-1, 1, 2, 2, 0, 0]),
+        "one label of both sides": lambda: labels([1, 1, 0, 0, -1, -1]),
+        "one label of both sides, all over": lambda: image(np.where(half, 1, -1)),
+        "labels of another size": lambda: image(np.ones((4, 5))),
+        "labels turned": lambda: image(np.ones((6, 4))),
+        "words": lambda: image(np.full((4, 6), "a")),
+        "a stack": lambda: image(stack),
+        "a stack with the masks last": lambda: image(np.moveaxis(stack, 0, -1)),
+        "a stack with NaN": lambda: image(np.where(stack, stack, np.nan)),
+        "a stack of labels": lambda: image(stack + (np.arange(6) == 5).astype(np.uint8)),
+        "an empty stack": lambda: image(0 * stack),
+        "a stack with an empty mask": lambda: image(stack * np.array([1, 0, 1])[:, None, None]),
+        "a stack of another size": lambda: image(stack[:, :3]),
+        "a stack that may lie either way": lambda: image(np.ones((4, 6, 4))),
+        "polygons": lambda: polygons({"a": square, "b": [[0, 3], [5, 3], [5, 3.5], [0, 3.5]]}),
+        "a polygon of two corners": lambda: polygons({"a": square[:2]}),
+        "a polygon of words": lambda: polygons({"a": "abc"}),
+        "a polygon with NaN": lambda: polygons('{"a": [[0, 0], [1, NaN], [2, 2]]}'),
+        "a polygon to the edge": lambda: polygons({"a": [[-0.5, -0.5], [5.5, -0.5], [5.5, 3.5]]}),
+        "a polygon beyond the left": lambda: polygons({"a": [[-0.6, 0], [2, 0], [2, 2]]}),
+        "a polygon beyond the right": lambda: polygons({"a": [[0, 0], [5.6, 0], [2, 2]]}),
+        "a polygon beyond the top": lambda: polygons({"a": [[0, -0.6], [2, 0], [2, 2]]}),
+        "a polygon beyond the bottom": lambda: polygons({"a": [[0, 0], [2, 3.6], [2, 2]]}),
+        "a polygon without a pixel": lambda: polygons({"a": [[1.2, 1.2], [1.4, 1.2], [1.3, 1.4]]}),
+        "a polygon that crosses itself": lambda: polygons({"a": [[0, 0], [4, 3], [4, 0], [0, 3]]}),
+        "no polygons": lambda: polygons({}),
+        "a list of polygons": lambda: polygons([square]),
+        "circles": lambda: circles(["V1", "left", 1, 1, 1], ["V1", "right", 4, 2, 0.5]),
+        "circles by commas": lambda: circles(["V1", "", 1, 1, 1], name="m.csv"),
+        "a circle twice": lambda: circles(["V1", "", 1, 1, 1], ["V1", "", 2, 2, 1]),
+        "a circle without a pixel": lambda: circles(["V1", "", 1.5, 1.5, 0.7]),
+        "a circle at the edge": lambda: circles(["V1", "", 5.5, 3.5, 0.8]),
+        "a circle beyond the edge": lambda: circles(["V1", "", 5.6, 3.5, 0.8]),
+        "circles of words": lambda: circles(["V1", "", "a", 1, 1]),
+        "circles without a radius": lambda: circles(["V1", 1, 1], head="name\tx\ty"),
+        "masks of another kind": lambda: told("m.txt", lambda name: Path(name).write_text("x")),
+        "a dark frame": lambda: of_image(read_dark, half),
+        "dark frames": lambda: of_image(read_dark, np.stack([half, 2 * half])),
+        "a dark frame of another size": lambda: of_image(read_dark, half[:3]),
+        "a dark frame with infinity": lambda: of_image(read_dark, half * np.inf),
+        "the brain": lambda: of_image(read_brain, np.where(half, 0.1, np.nan)),
+        "the brain of two labels": lambda: of_image(read_brain, half - 0.5),
+        "no brain": lambda: of_image(read_brain, 0 * half),
+        "the brain turned": lambda: of_image(read_brain, half.T),
+        "a stack of brains": lambda: of_image(read_brain, stack),
+    }
+    with np.errstate(invalid="ignore"):
+        assert_told(cases, Path(__file__).with_name("told") / "masks.txt", capsys)
+
+
+def test_masks_without_what_is_not_known():
+    masks = Masks(("a", "b"), (np.array([0, 1, 5]), np.array([7])))
+    known = np.ones((2, 4), bool)
+    known[0, 1] = False
+    found = masks.within(known, "m.tif")
+    assert found.names == ("a", "b") and [p.tolist() for p in found.pixels] == [[0, 5], [7]]
+    known[1, 3] = False
+    with pytest.raises(UserError) as caught:
+        masks.within(known, "m.tif")
+    assert str(caught.value) == "m.tif: all pixels of ROI b are NaN in the movie; leave it out"
+
+
+@pytest.mark.parametrize("size", [(4, 4), (9, 13), (3, 2)])
+def test_tiles_are_sixteen_parts_row_by_row(size):
+    found = tiles(*size)
+    for row, column in np.ndindex(size):
+        number = row * 4 // size[0] * 4 + column * 4 // size[1]
+        assert np.flatnonzero(found[:, row, column]).tolist() == [number]
+    assert found.shape == (16, *size)
