@@ -97,7 +97,7 @@ def strip(
     lanes = np.linspace(-0.34, 0.12, len(mice)) if len(mice) > 1 else [-0.1]
     for index, mouse in enumerate(mice):
         values = rows.loc[rows["test_mouse"] == mouse, column].to_numpy()
-        jitter = 0.025 * (np.arange(len(values)) % 3 - 1)
+        jitter = 0.025 * spread(len(values), 3)
         axes.add_line(Line2D(x + lanes[index] + jitter, values, **markers(index)))
     mean, sd = rows[column].mean(), rows[column].std()
     axes.errorbar(
