@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import json
 import re
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -12,19 +13,22 @@ import pytest
 import yaml
 
 from drawn import as_drawn
+from kept import assert_kept
 from make import ROOT
 from make_browser import BROWSER, Browser
 from make_large_study import drawing
 from mesodecode.base import plots
 from mesodecode.cli import main
 from mesodecode.encoding import columns, figures, report, scores, study
-from mesodecode.report import references
+from mesodecode.report import formats, references
+from mesodecode.running import runtimes
+from pages import read_of
 from texts import as_read
 
 RNG = np.random.default_rng(0)
 
 
-def tables() -> tuple[dict, pd.DataFrame, pd.DataFrame]:
+def tables(rng: np.random.Generator = RNG) -> tuple[dict, pd.DataFrame, pd.DataFrame]:
     """The demo's config, and tables of scores of two of its models."""
     config = study.resolve(
         yaml.safe_load((ROOT / "examples/encoding-demo.yaml").read_text())
@@ -36,7 +40,7 @@ def tables() -> tuple[dict, pd.DataFrame, pd.DataFrame]:
         for one in itertools.product(models, kinds, scores.SCORES)
     ]
     summary = pd.DataFrame(rows, columns=scores.SUMMARY)
-    neurons = pd.DataFrame(RNG.random((40, len(scores.NEURONS))), columns=scores.NEURONS)
+    neurons = pd.DataFrame(rng.random((40, len(scores.NEURONS))), columns=scores.NEURONS)
     neurons = neurons.assign(model=np.repeat(models, 20), neuron=[*range(20)] * 2, session="s1")
     neurons["responsive"] = neurons["neuron"] < 12
     return config, summary, neurons
@@ -144,6 +148,38 @@ def test_works_that_the_methods_cite_are_written_for_a_manuscript(tmp_path):
     )
     assert {"sahani2003", "hoerl1970"} < set(works)
     assert set(re.findall('<li id="ref-([^"]*)">', page)) == set(works)
+
+
+def test_page_is_that_which_was_read(tmp_path, monkeypatch):
+    """Of numbers that are drawn at random; `PAGE=write pytest -n 0 …` writes it anew."""
+    rng = np.random.default_rng(7)
+    config, summary, neurons = tables(rng)
+    numbers = [name for name in scores.SUMMARY[3:] if not name.startswith("n_")]
+    summary[numbers] = rng.uniform(-0.2, 1, (len(summary), len(numbers)))
+    summary["p_chance"] = rng.random(len(summary))
+    model = next(name for name, one in config["models"].items() if "train_on" in one)
+    config["sweep"] = {"model": model, "initialisation": ["xavier"], "learning_rate": [0.1, 1]}
+    checks = [
+        columns.check_row("data", True, "data", 1.0, 0.5, "The data are good"),
+        columns.check_row("conclusion", False, "optimisation", 0.1, 0.5, "It is not trained"),
+    ]
+    sweep = pd.DataFrame(rng.random((12, len(columns.SWEEP))), columns=columns.SWEEP)
+    sweep = sweep.assign(initialisation="xavier", diverged=[True, *[False] * 11])
+    (tmp_path / "a.svg").write_text(drawing(rng, 2, 20))
+    row = ("train_encoding", 6, 1, 2, 30.5, 2.25, 88.0, 12345.0)
+    monkeypatch.setattr(formats, "versions", lambda: {"mesodecode": "1", "torch": "2"})
+    monkeypatch.setattr(formats, "commit", lambda: "0123456789ab")
+    page = report.render(
+        config,
+        summary=summary,
+        neurons=neurons,
+        diagnoses={model: pd.DataFrame(checks)},
+        sweep=sweep,
+        truth=["Simulated truth.", "It was found."],
+        runtimes=[dict(zip(runtimes.COLUMNS, row, strict=True))],
+        figures=[tmp_path / "a.svg"],
+    )
+    assert_kept(read_of(page), Path(__file__).with_name("page.txt"), "PAGE")
 
 
 @pytest.fixture(scope="module")

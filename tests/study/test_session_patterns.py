@@ -27,6 +27,10 @@ GROUPS = {
     "by the day": each("{}/{}/{}", MICE, DAYS, "a.tif speed.csv"),
     "by a count before what differs": each("x{}_run{}/stuff{}.tif", "1 2", "1 2", "a b"),
     "by words that do not count": each("{}/{}{}", "anna ben", "tone noise", ".tif .csv"),
+    "the first of two ways that both need links": [
+        *["20240101/m1.tif", "20240102/m2.tif", "20240103/m3.tif"],
+        *["c1/m1_speed.csv", "c2/m2_speed.csv", "c3/m3_speed.csv"],
+    ],
     "one session a mouse": each("{}/{}", MICE, "a.tif a.csv"),
     "Pos0 tells no session": each("{}/x_{}/{}", MICE, "1", "Pos0.tif a.csv"),
     "folders that differ": [

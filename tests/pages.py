@@ -1,0 +1,17 @@
+"""Pages of HTML as the text that is read, for tests that keep it."""
+
+from __future__ import annotations
+
+import html
+import re
+
+
+def read_of(page: str) -> str:
+    """A page a line a heading, paragraph, row or item, with where links lead; dates are left out."""
+    body = re.sub(r"<(style|script|svg|head).*?</\1>", " ", page, flags=re.DOTALL)
+    body = re.sub(r"\d{4}-\d\d-\d\d \d\d:\d\d UTC", "TIME", body)
+    body = re.sub(r"\s+", " ", re.sub(r"<a [^>]*href=\"(#[^\"]*)\"[^>]*>", r"[\1]", body))
+    rows = re.sub(r"</?(section|h\d|tr|p|li|details|figure|figcaption|table|div)[^>]*>", "\n", body)
+    text = html.unescape(re.sub(r"<[^>]+>", " ", rows))
+    lines = (re.sub(r" +", " ", line).strip() for line in text.splitlines())
+    return "\n".join(line for line in lines if line) + "\n"
