@@ -7,7 +7,7 @@ import re
 
 
 def read_of(page: str) -> str:
-    """A page a line a heading, paragraph, row or item, with where links lead; dates are left out."""
+    """A page as lines: headings, paragraphs, rows, items, and where links lead; without dates."""
     body = re.sub(r"<(style|script|svg|head).*?</\1>", " ", page, flags=re.DOTALL)
     body = re.sub(r"\d{4}-\d\d-\d\d \d\d:\d\d UTC", "TIME", body)
     body = re.sub(r"\s+", " ", re.sub(r"<a [^>]*href=\"(#[^\"]*)\"[^>]*>", r"[\1]", body))
