@@ -151,6 +151,8 @@ def _artist(artist: Artist) -> list[str]:
             words += f"{artist._loc} {artist._ncols} {names}"
             looks = {name: getattr(artist, name) for name in LEGEND}
             words += f" {artist.get_title().get_text()!r} {numbers(artist._fontsize)} pt {looks}"
+            if artist.get_title().get_text():
+                words += f" under {numbers(artist.get_title().get_fontsize())} pt"
             words += " in a frame" * artist.get_frame_on()
             anchor = artist.get_bbox_to_anchor()
             if artist._bbox_to_anchor is not None and artist.axes is not None:
@@ -174,5 +176,6 @@ def _artist(artist: Artist) -> list[str]:
         words += f" alpha {artist.get_alpha():g}"
     if artist.get_zorder() != type(artist).zorder:
         words += f" at height {artist.get_zorder():g}"
+    words += " as pixels" * bool(artist.get_rasterized())
     uncut = not artist.get_clip_on() and not isinstance(artist, Text)
     return [words.rstrip() + " uncut" * uncut]
