@@ -12,6 +12,7 @@ import socket
 import sys
 import threading
 import time
+from types import SimpleNamespace
 
 import h5py
 import numpy as np
@@ -23,9 +24,11 @@ from make_movies import ring, without_pixels
 from mesodecode.base.files import UserError
 from mesodecode.live import frame_sources, growing, zeromq
 from mesodecode.live.frame_sources import Feed, Frame, Opened, open_source
+from mesodecode.recordings.axes import Asked
 from mesodecode.recordings.recording import read_recording
 
 FRAMES = np.random.default_rng(3).integers(0, 65536, (9, 6, 8)).astype(np.uint16)
+ASKED = Asked(None, None, None, None, None)
 FLAT = ["--shape", 32, 32, "--dtype", "uint16"]
 
 
@@ -233,6 +236,16 @@ def test_a_tiff_file_that_grows_as_it_is_opened_is_followed(tmp_path, monkeypatc
     opened = open_source(str(path))
     assert opened.endless
     check(list(itertools.islice(opened.frames, 5)), FRAMES[:5])
+
+
+def test_a_whole_tiff_file_of_more_pages_than_frames_is_not_followed(tmp_path, monkeypatch):
+    """As an LSM file, of which every second page is a small picture of the one before."""
+    path = tmp_path / "m.tif"
+    pages(path, FRAMES[:6])
+    assert growing.tail_of(path, ASKED) is not None
+    movie = contextlib.nullcontext(SimpleNamespace(shape=(3, 6, 8)))
+    monkeypatch.setattr(growing, "open_movie", lambda *_, **__: movie)
+    assert growing.tail_of(path, ASKED) is None
 
 
 @pytest.mark.parametrize("name", ["typo.tif", "typo_6_8_uint16.dat"])
