@@ -6,20 +6,31 @@ import errno
 import os
 import subprocess
 import sys
+import zipfile
 from pathlib import Path
+from types import SimpleNamespace
 
 import pandas as pd
 import pytest
 
+from mesodecode.base import files
 from mesodecode.base.files import (
     UserError,
     atomic_path,
+    check_memory,
+    check_stored,
+    file_of,
     first_few,
+    free_memory,
+    in_order,
     in_words,
     keep_with,
     listed,
     refused,
     sha256,
+    unpacked_size,
+    verify_checksum,
+    write_checksum,
 )
 from mesodecode.base.tables import write_table
 
@@ -207,3 +218,79 @@ def test_the_first_of_many_names_are_named_and_the_rest_counted():
     assert first_few(["a", "b"], 2) == "a, b"
     assert first_few(["a", "b", "c", "d"], 2, "; ") == "a; b and 2 more"
     assert first_few([Path("x.tif"), Path("y.tif")], 1) == "x.tif and 1 more"
+
+
+def test_free_memory_is_that_of_the_machine_or_of_the_job(monkeypatch):
+    monkeypatch.setattr("psutil.virtual_memory", lambda: SimpleNamespace(available=3 << 30))
+    for limit, free in (("", 3 << 30), ("2048", 2 << 30), ("4096", 3 << 30), ("x", 3 << 30)):
+        monkeypatch.setenv("SLURM_MEM_PER_NODE", limit)
+        assert free_memory() == free
+    monkeypatch.delenv("SLURM_MEM_PER_NODE")
+    assert free_memory() == 3 << 30
+
+
+def test_what_takes_more_than_the_memory_that_is_free_is_not_read(monkeypatch):
+    for n_bytes, free, read in (
+        *(((1 << 26) + 1, 1 << 26, False), ((1 << 26) + 1, (1 << 26) + 1, True)),
+        (1 << 26, 0, True),  # little is always tried
+    ):
+        monkeypatch.setattr(files, "free_memory", lambda free=free: free)
+        if read:
+            check_memory(n_bytes, "a.h5", "its movie")
+            continue
+        with pytest.raises(
+            UserError, match=r"^a\.h5: its movie takes 0\.1 GB of memory, and 0\.1 GB"
+        ):
+            check_memory(n_bytes, "a.h5", "its movie")
+
+
+def test_an_archive_holds_the_bytes_that_it_says(tmp_path):
+    path, other = tmp_path / "a.zip", tmp_path / "b.txt"
+    other.write_text("no archive")
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr("one", b"x" * 300)
+        archive.writestr("two", b"y" * 200)
+    assert unpacked_size(path) == 500 and unpacked_size(other) == 0
+    check_stored(path)
+    check_stored(other)
+    held = path.read_bytes()
+    path.write_bytes(held.replace(b"yyy", b"yzy", 1))
+    with pytest.raises(
+        UserError, match=r"a\.zip: its bytes of two were changed on the way; make it"
+    ):
+        check_stored(path)
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("one", b"x" * 30_000)
+    size = f"{path.stat().st_size:,}"
+    with pytest.raises(
+        UserError, match=rf"a\.zip: {size} bytes that say to hold 30,000; weights are"
+    ):
+        check_stored(path)
+
+
+def test_a_file_is_held_against_the_checksum_beside_it(tmp_path):
+    path = tmp_path / "a.pt"
+    path.write_bytes(b"abc")
+    verify_checksum(path)  # there is none
+    write_checksum(path)
+    digest = "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"
+    assert (tmp_path / "a.pt.sha256").read_text() == f"{digest}  a.pt\n"
+    verify_checksum(path)
+    path.write_bytes(b"abd")
+    with pytest.raises(
+        UserError, match=r"a\.pt: does not have the SHA-256 in a\.pt\.sha256: damaged"
+    ):
+        verify_checksum(path)
+
+
+def test_paths_are_in_the_order_of_the_numbers_in_their_names():
+    names = ["b/rec10.tif", "b/rec2.tif", "b/rec-2.tif", "b/rec.tif", "a10/x.tif", "a9/x.tif"]
+    names += ["b/rec.ome.tif", "b/rec.OME.tiff"]
+    assert [str(path) for path in in_order(map(Path, names))] == [
+        *("a9/x.tif", "a10/x.tif", "b/rec.tif", "b/rec.ome.tif", "b/rec.OME.tiff", "b/rec2.tif"),
+        *("b/rec10.tif", "b/rec-2.tif"),
+    ]
+
+
+def test_a_setting_names_a_file_by_a_word_before_it():
+    assert file_of("file:a/b.pt") == "a/b.pt" and file_of("imagenet") is None
