@@ -433,8 +433,9 @@ def test_where_nothing_can_be_compiled_a_line_says_so(
 def test_a_job_compiles_if_its_images_gain_more_than_compiling_takes(
     monkeypatch, graphs, recordings, capsys, precision, n, pays
 ):
-    """30 µs an image of 128 px; these are of 32 px, a sixteenth of it."""
+    """30 µs an image of 128 px; these are of 64 x 16 px, a sixteenth of it."""
     source = Images(recordings)
+    monkeypatch.setattr(Images, "image_size", (64, 16))
     monkeypatch.setattr(source, "images_of", lambda parts: [16 * n // len(parts)] * len(parts))
     monkeypatch.setattr(train, "reduced_dtype", lambda _: torch.bfloat16)
     monkeypatch.setattr(torch, "compile", lambda function, dynamic: function)
@@ -495,7 +496,9 @@ def test_gradients_are_taken_in_float32_and_no_cast_weight_outlives_its_epoch(re
 
 
 # an image of 128 px gains 8 µs, compiling takes 20 s: from 2.5 million images on
-@pytest.mark.parametrize(("n", "size", "pays"), [(2.4e6, 128, False), (2.6e6, 128, True)])
+@pytest.mark.parametrize(
+    ("n", "size", "pays"), [(2.4e6, (64, 256), False), (2.6e6, (256, 64), True)]
+)
 @pytest.mark.parametrize("kept_in", [torch.float32, torch.bfloat16])
 def test_passes_are_compiled_where_images_are_many_and_of_a_reduced_type(
     monkeypatch, capsys, n, size, pays, kept_in
@@ -509,10 +512,10 @@ def test_passes_are_compiled_where_images_are_many_and_of_a_reduced_type(
     cnn = CNNDecoder(TINY).eval()
     cnn.passed_in = kept_in
     used = for_use(cnn)
-    compiling.compile_passes(used, int(n), 8, (size, size))
+    compiling.compile_passes(used, int(n), 8, size)
     assert used.compiled is None  # on a CPU
     used.replayed = used._features
-    compiling.compile_passes(used, int(n), 8, (size, size))
+    compiling.compile_passes(used, int(n), 8, size)
     assert bool(used.compiled) == (pays and kept_in == torch.bfloat16) == bool(asked)
     told = capsys.readouterr().err
     assert told == ("compiling for batches of 8 images\n" if used.compiled else "")
