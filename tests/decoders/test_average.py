@@ -156,9 +156,10 @@ def test_a_refused_average_writes_nothing(write, tmp_path, capsys):
     assert not (tmp_path / "out.h5").exists()
 
 
-def of_validation(path, decoder, probability, session_name="v1"):
+def of_validation(path, decoder, probability, session_name="v1", first=0):
     n = len(probability)
-    sessions = {session_name: session(range(n), np.arange(n) % 2, probability, mouse="4")}
+    frames = range(first, first + n)
+    sessions = {session_name: session(frames, np.arange(n) % 2, probability, mouse="4")}
     validation.write(path, sessions, decoder=decoder, allocation=NAME, valid_mouse="4")
     return path
 
@@ -185,6 +186,10 @@ def test_validation_of_members_that_do_not_fit_is_refused(write, tmp_path, capsy
     paths = write(FIRST, SECOND)
     assert averaged(tmp_path, paths, [good, other]) == 1
     assert "other sessions than" in capsys.readouterr().err
+    later = of_validation(tmp_path / "b.h5", "gru2", [0.75, 1.0], first=2)
+    assert averaged(tmp_path, paths, [good, later]) == 1
+    words = f"{good}: session v1: no frame that all 2 files have"
+    assert words in capsys.readouterr().err
     words = ["average", "--predictions", *paths, "--decoder", "a", "--out", tmp_path / "o.h5"]
     assert cli.main([str(w) for w in [*words, "--validation", tmp_path / "v.h5"]]) == 1
     assert "goes with --of-validation" in capsys.readouterr().err

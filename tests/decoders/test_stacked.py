@@ -212,6 +212,9 @@ def test_where_nothing_is_compiled_or_captured_lines_say_so(monkeypatch, capsys)
     capsys.readouterr()
     with streams(Refused):
         found = side_by_side(maker())
+        side, main = torch.cuda.Stream(), torch.cuda.current_stream()
+        side.wait_stream.assert_called_with(main)
+        main.wait_stream.assert_called_with(side)
     lines = capsys.readouterr().err.splitlines()
     why = "not compiled, slower (no compiler)", "steps are not captured, slower (out of memory)"
     assert tuple(lines[:2]) == why

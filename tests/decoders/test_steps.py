@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import replace
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -245,6 +246,19 @@ def test_a_recording_is_of_its_thread_and_a_failed_one_says_what_the_step_raised
     steps.tell_not_captured(failed.value)
     why = "operation not permitted when stream is capturing"
     assert capsys.readouterr().err == f"steps are not captured, slower ({why})\n"
+
+
+def test_a_stream_begins_after_what_was_asked_before_and_is_waited_for():
+    order = []
+    main, side = (
+        SimpleNamespace(wait_stream=lambda other, name=name: order.append((name, other)))
+        for name in ("main", "side")
+    )
+    with streams(None):
+        torch.cuda.current_stream = lambda: main
+        with steps.Steps.side(SimpleNamespace(_stream=side)):
+            order.append("work")
+    assert order == [("side", main), "work", ("main", side)]
 
 
 def test_a_captured_training_goes_on_from_a_checkpoint(monkeypatch, graphs, tmp_path):
