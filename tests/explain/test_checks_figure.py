@@ -21,6 +21,12 @@ def test_all_checks_that_were_made_are_drawn():
     as_written(checks_figure.caption(evidence), "map_checks")
 
 
+def test_checks_of_areas_are_drawn_without_what_was_not_made():
+    evidence = checked(kind="area", null=None, seeds=(), planted=np.zeros((3, 6)))
+    as_drawn(checks_figure.draw(evidence), "map_checks_of_areas")
+    as_written(checks_figure.caption(evidence), "map_checks_of_areas")
+
+
 def test_removal_by_the_map_and_at_random_are_called_so():
     """Two allocations and two draws; means over allocations, from the intact output on."""
     axes = Figure().subplots()

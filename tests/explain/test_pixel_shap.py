@@ -185,6 +185,9 @@ def test_a_trace_is_explained_in_its_unit_and_each_state_against_the_others(tmp_
         np.testing.assert_allclose(2 * found.base + total, expected, atol=1e-4)
         figure = pixel_figure.draw([found], pixels)
         text = as_read(pixel_figure.caption([found], pixels))
+        many = {key: counted(getattr(pixels, key)) - 9 for key in ("pixel_abs", "pixel_signed")}
+        by_hand = replace(pixels, image=counted(pixels.image), **many)
+        as_drawn(pixel_figure.draw([found], by_hand), f"pixels_of_{target.name}")
         assert ("A row a state: B: where a pixel is" in text) == (
             k == 3
         ) and "x, by Deep SH" in text

@@ -65,3 +65,13 @@ def test_areas_go_by_their_names_without_their_kind_and_rois_by_numbers_where_th
     assert numbered.get_xlabel() == "ROI number"
     maps = [map_of(np.abs(signed), **area), map_of(np.abs(signed), **area, n_run=700)]
     as_written(signed_figure.caption(maps, "s1"), "signed_areas")
+
+
+def test_maps_of_two_frame_rates_are_drawn_in_frames_and_many_names_small():
+    values = np.arange(80.0).reshape(2, 40) - 30
+    maps = [map_of(values, frame=np.array([-3, -2]), frame_rate=rate) for rate in (20.0, 30.0)]
+    as_drawn(signed_figure.draw(maps), "signed_in_frames")
+    as_written(signed_figure.caption(maps, None), "signed_in_frames")
+    place = Cortex(np.arange(64.0).reshape(8, 8), (8, 8), [outline(np.eye(8, dtype=bool))])
+    one = [map_of(values[:, :1], frame=np.array([-3, -2]), frame_rate=rate) for rate in (20, 30)]
+    as_drawn(signed_figure.draw(one, place), "signed_in_frames_on_the_cortex")

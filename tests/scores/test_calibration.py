@@ -216,3 +216,5 @@ def test_the_page_has_each_mouse_with_its_own_marker_and_the_means_by_hand():
     (legend,) = figure.legends
     assert [text.get_text() for text in legend.get_texts()][1:] == ["2", "10"]
     as_written(calibration_figure.caption(table, sets), "calibration")
+    two = [pd.concat([one, one.assign(decoder="e")]) for one in (table, sets)]
+    as_drawn(calibration_figure.page(*two), "calibration_of_two")

@@ -463,7 +463,7 @@ def test_circular_shift_is_that_of_plain_loops():
     labels = {"x": rng.integers(0, 2, 30), "y": rng.integers(0, 2, 41)}
     allocations = [
         {s: (y, np.round(rng.random(len(y)) + 0.3 * y, 1)) for s, y in labels.items()}  # ties
-        for _ in range(2)
+        for _ in range(3)  # whose mean is not their median
     ]
     observed, null = chance_tests.circular_shift(allocations, 4000)
     scores = [np.concatenate([p for _, p in sessions.values()]) for sessions in allocations]

@@ -18,6 +18,7 @@ from hypothesis import strategies as st
 from matplotlib.figure import Figure
 from scipy.stats import spearmanr
 
+from drawn import as_drawn
 from make import ROOT
 from make_recordings import write_recording
 from mesodecode.base.files import UserError
@@ -761,6 +762,7 @@ def test_a_decoder_with_too_few_mice_has_its_panel_and_says_so():
     (text,) = axes.texts
     assert text.get_text() == "too few mice" and text.get_transform() == axes.transAxes
     assert axes.get_xlim() == axes.get_ylim() == (0.55, 1.01) and len(axes.lines) == 1
+    as_drawn(axes.figure, "predicted_of_too_few")
 
 
 def test_the_caption_counts_the_rows_that_were_predicted_and_have_an_auc():
