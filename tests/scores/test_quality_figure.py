@@ -277,9 +277,9 @@ def test_auc_by_mice_has_numbers_or_a_colour_bar_and_the_same_bytes_twice(tmp_pa
         for name in ("a", "b"):
             figure = Figure(layout="constrained")
             quality_figure.auc_by_mice(figure.add_subplot(), table)
+            as_drawn(figure, f"auc_of_{count}_mice")
             plots.save(figure, tmp_path / name, title="t", caption="c")
         assert (tmp_path / "a.svg").read_bytes() == (tmp_path / "b.svg").read_bytes()
-        as_drawn(figure, f"auc_of_{count}_mice")
         words = words_of(tmp_path / "a.svg")
         assert (".500" in words and ".900" in words) is named
         assert len(figure.axes) == (1 if named else 2)
