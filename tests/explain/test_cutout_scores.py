@@ -359,6 +359,8 @@ def test_tables_that_do_not_belong_together_are_refused(tmp_path):
     refusal("three, session e2: no score of mask 'right'; give all blocks", rows.drop(index=[16]))
     refusal("cut-outs of cnn, gru: summarise those of one", rows, rows.assign(decoder="gru"))
     refusal("no column session", rows.drop(columns="session"))
+    timed = rows.assign(**{"-1": ["x", *["0.5"] * (len(rows) - 1)]})
+    refusal("line 2: -1 is 'x'; it must be a number", timed)
     with pytest.raises(UserError, match="scores are of other masks"):
         cutout_tables.mask_table(rows, MASKS[:2])
 

@@ -53,13 +53,12 @@ class Masked:
             raise UserError(f"fill '{fill}': must be one of {', '.join(FILLS)}")
         self._recording, self._feed, self._device = recording, feed, torch.device(device)
         self._fill, self._more = (fill, blur_sigma), (outputs,) if outputs > 1 else ()
-        self._cnn, self._read_out, width = _stages(
+        self._cnn, self._read_out, self.half_window = _stages(
             decoder, half_window, self._device, rounded=not recording.causal
         )
         self._batch = BATCH[self._device.type] if batch_size is None else batch_size
         if self._batch < 1:
             raise UserError(f"batch_size: {batch_size}; needs 1 or more")
-        self.half_window = width // 2
         self.window = torch.as_tensor(offsets(self.half_window, causal=recording.causal))
 
     @cached_property
@@ -134,7 +133,7 @@ def in_use(
 def _stages(
     decoder: Decoder, half_window: int | None, device: torch.device, *, rounded: bool
 ) -> tuple[Stage, Stage, int]:
-    """Return a decoder as two steps, and the length of its windows T.
+    """Return a decoder as two steps, and the images on each side in its windows of T images.
 
     The first maps images (N, 3, H, W) to features (N, F), the second windows (N, T, F) to logits.
     `rounded`: features of a frozen CNN as float16, as they were in training.
@@ -143,7 +142,7 @@ def _stages(
     if not pair and not isinstance(decoder, CNNRNNDecoder):
         if half_window:
             raise UserError(f"half_window {half_window}: this decoder takes one image, not windows")
-        return (lambda images: decoder(images).reshape(len(images), -1)), _only_image, 1
+        return (lambda images: decoder(images).reshape(len(images), -1)), _only_image, 0
     if half_window is None or half_window < 0:
         raise UserError(f"half_window: {half_window}; a decoder with an RNN needs 0 or more images")
     cnn, rnn = decoder if pair else (decoder.cnn, decoder.rnn)
@@ -156,7 +155,7 @@ def _stages(
         found = cnn.features(images)
         return found.half().float() if pair and rounded else found
 
-    return features, rnn, 2 * half_window + 1
+    return features, rnn, half_window
 
 
 def _only_image(windows: Tensor) -> Tensor:

@@ -74,14 +74,13 @@ def read_rows(paths: Sequence[str | Path]) -> pd.DataFrame:
 def _read(path: str | Path) -> pd.DataFrame:
     columns = header(path)
     kind = kind_of(columns)
-    table = read_table(path, columns_of(kind), (*scores_of(kind), *signed_of(columns)))
-    frames = frames_of(table)
-    return table.assign(**table[frames].apply(pd.to_numeric, errors="coerce"))
+    numbers = *scores_of(kind), *signed_of(columns), *frames_of(columns)
+    return read_table(path, columns_of(kind), numbers)
 
 
-def frames_of(rows: pd.DataFrame) -> list[str]:
+def frames_of(columns: Iterable[str]) -> list[str]:
     """Return the columns that are named by a frame of the window, relative to the decoded one."""
-    return [name for name in rows.columns if re.fullmatch(r"-?\d+", name)]
+    return [name for name in columns if re.fullmatch(r"-?\d+", name)]
 
 
 def allocation_scores(rows: pd.DataFrame, value: str = "score") -> pd.DataFrame:
