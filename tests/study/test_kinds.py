@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import dataclasses
 import shutil
+from pathlib import Path
 
 import pytest
 
+from kept import assert_kept
 from mesodecode.base.files import UserError
 from mesodecode.cli import VERBS
 from mesodecode.decoders import fitted_files, roi_networks, train, weights
@@ -169,3 +172,36 @@ def test_a_family_of_maps_is_told_by_its_schema_alone(with_gradients):
 def test_each_schema_of_maps_is_a_family():
     found = {name for name in schema.files() if name.startswith("importance_")}
     assert found - {"importance_checks"} == set(importance.families())
+
+
+SETTINGS = (
+    {"average_of": ["a", "b"]},
+    {"adaptive_of": ["a", "b"], "by": "recording"},
+    {"adapted_from": "a"},
+    {"input": "rois", "model": "ridge", "half_window": 3, "shift": 2},
+    {"input": "rois", "model": "ridge", "half_window": 3, "shift": 0, "causal": True},
+    {"input": "rois", "rnn": "gru", "half_window": 5, "shift": -1},
+    {"model": "logistic_regression"},
+    {"start_from": "cnn", "rnn": "gru", "half_window": 5},
+    {"start_from": "cnn", "rnn": "gru", "half_window": 5, "causal": True},
+    {"backbone": "x"},
+    {"causal": True},
+    {},
+)
+
+
+def test_what_is_asked_of_a_kind_is_as_it_was_read():
+    """`KINDS=write pytest -n 0 …` writes `kinds.txt` anew, which is read in the diff."""
+    lines = []
+    for kind in kinds.KINDS.values():
+        told = {field.name: getattr(kind, field.name) for field in dataclasses.fields(kind)}
+        told |= {"of_images": kind.of_images, "image_network": kind.image_network}
+        lines.append(kind.name)
+        lines += [f"  {key}: {value}" for key, value in told.items() if not callable(value)]
+    for settings in SETTINGS:
+        kind = kinds.kind_of(settings)
+        window = kind.window(settings) if kind.window else None
+        lines.append(f"{settings}\n  {kind.name}, window {window}, of {kind.members(settings)}")
+    names = ("FITTED", "TRAINED", "TOGETHER", "SIGNAL_NETWORKS", "IMAGE_NETWORKS")
+    lines += [f"{name}: {' '.join(getattr(kinds, name))}" for name in names]
+    assert_kept("\n".join(lines) + "\n", Path(__file__).with_name("kinds.txt"), "KINDS")
