@@ -33,6 +33,38 @@ def test_points_of_a_mouse_share_a_lane_and_a_sign_and_mean_and_sd_stand_beside_
     np.testing.assert_allclose(bar.get_segments()[0], [[2.31, 0.7 - sd], [2.31, 0.7 + sd]])
 
 
+def test_lanes_are_side_by_side_and_points_of_a_mouse_around_the_middle_of_theirs(figure):
+    axes = figure.add_subplot()
+    plots.strip(axes, 2, ROWS, ["a", "b", "c"])
+    a, b, c, mean = axes.lines[:4]
+    np.testing.assert_allclose(a.get_xdata(), 1.66 + np.array([-0.0125, 0.0125]))
+    np.testing.assert_allclose(b.get_xdata(), 1.89 + np.array([-0.025, 0, 0.025]))
+    assert not len(c.get_xdata()) and (mean.get_marker(), mean.get_markersize()) == ("_", 7)
+    plots.strip(axes, 0, ROWS[:1], ["a"])
+    np.testing.assert_allclose(axes.lines[-2].get_xdata(), [-0.1])
+    assert plots.spread(5, 3).tolist() == [-1, 0, 1, -1, 0] and plots.spread(1, 3).tolist() == [0]
+    assert plots.spread(2, 3).tolist() == [-0.5, 0.5]
+
+
+def test_an_axis_begins_below_its_lowest_point():
+    found = [plots.below(lowest) for lowest in (0.9, 0.0, -4.0)]
+    assert found == pytest.approx([0.88, -0.02, -4.1])
+
+
+def test_numbers_of_groups_are_told_from_the_lowest_to_the_highest():
+    assert plots.low_to_high([5, 3, 4]) == "3 to 5" and plots.low_to_high([2.5, 2.5]) == "2.5"
+
+
+def test_panels_have_letters_and_stars_stand_above_their_point(figure):
+    panels = figure.subplots(1, 3)
+    plots.letters(*panels)
+    assert [axes.get_title(loc="left") for axes in panels] == ["A", "B", "C"]
+    plots.above(panels[0], "**", 3, 0.5)
+    (text,) = panels[0].texts
+    assert (text.xy, text.get_position(), text.get_ha()) == ((3, 0.5), (0, 1), "center")
+    assert text.anncoords == "offset points"
+
+
 def test_one_point_has_no_sd(figure):
     axes = figure.add_subplot()
     plots.strip(axes, 0, ROWS[:1], ["a"])
