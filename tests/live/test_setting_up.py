@@ -223,3 +223,77 @@ def test_signals_at_another_rate_than_in_training_are_refused(tmp_path, capsys):
     path = write(tmp_path / "t1.h5")
     assert live("--weights", *files, "--source", path, "--out", tmp_path / "o.tsv") == 1
     assert "t1.h5: 10 frames/s, but --weights has 20" in capsys.readouterr().err
+
+
+GIVEN = {"out": "o.tsv", "publish": None, "osc": None, "show": False, "frames": None}
+GIVEN |= {"image_size": None, "shape": None, "dtype": None}
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ({}, None),
+        *(({"out": None} | {one: "5555"}, None) for one in ("publish", "osc", "show")),
+        ({"out": None}, "--out, --publish, --osc or --show: give one, or nobody sees what is dec"),
+        ({"frames": 1, "image_size": 1}, None),
+        ({"frames": 0}, "--frames 0: needs 1 or more"),
+        ({"image_size": 0}, "--image-size 0: needs 1 or more"),
+        ({"shape": [32768, 32768], "dtype": "uint8"}, None),
+        ({"shape": [32768, 32769]}, "--shape 32768 32769: no camera has such frames"),
+        ({"shape": [0, 9]}, "--shape"),
+        ({"dtype": "object"}, "--dtype"),
+    ],
+)
+def test_flags_that_say_nothing_or_what_cannot_be_are_named(change, said):
+    args = SimpleNamespace(**GIVEN | change)
+    if said is None:
+        setting_up._check(args)
+        return
+    with pytest.raises(UserError, match=f"^{said}"):
+        setting_up._check(args)
+
+
+@pytest.mark.parametrize(
+    ("given", "recorded", "trained", "rate"),
+    [
+        (None, [30, 31.4], None, 30),
+        (None, [30, 31.6], None, "a: 30 frames/s, but b has 31.6; a decoder's windows are counted"),
+        (20, [19.1], 20.9, 20),
+        (20, [18.9], None, "--frame-rate: 20 frames/s, but a has 18.9; a decoder's"),
+        (20, [], 21.1, "--frame-rate: 20 frames/s, but --weights has 21.1; a dec"),
+        (None, [], 15, 15),
+        (None, [], None, "--frame-rate: give it (frames/s of one channel), or --known record"),
+        (0, [], None, "--frame-rate 0: needs frames/s, above 0"),
+        (np.inf, [], None, "--frame-rate inf: needs frames/s, above 0"),
+    ],
+)
+def test_frame_rates_may_differ_by_a_twentieth(given, recorded, trained, rate):
+    recordings = [
+        SimpleNamespace(frame_rate=one, path=name)
+        for one, name in zip(recorded, "ab", strict=False)
+    ]
+    told = {} if trained is None else {"frame_size": [8, 8], "frame_rate": trained}
+    decoders = [SimpleNamespace(settings=told), SimpleNamespace(settings={})]
+    if not isinstance(rate, str):
+        assert setting_up._frame_rate(given, recordings, decoders) == rate
+        return
+    with pytest.raises(UserError, match=f"^{re.escape(rate)}"):
+        setting_up._frame_rate(given, recordings, decoders)
+
+
+@pytest.mark.parametrize(
+    ("given", "alike", "rate"), [(None, None, None), (7.0, 9.0, 7.0), (None, 9.0, 9.0)]
+)
+def test_a_source_is_opened_as_flags_settings_and_known_recordings_say(
+    monkeypatch, given, alike, rate
+):
+    asked = {}
+    monkeypatch.setattr(setting_up, "open_source", lambda text, **how: asked.update(how, text=text))
+    args = SimpleNamespace(source="m.tif", frame_rate=given, shape=[4, 5], dtype="uint8")
+    settings = {"rate": "own", "max_message": 3, "timeout": 2.0}
+    known = alike and SimpleNamespace(frame_rate=alike)
+    setting_up._source(args, settings, 2, True, known)
+    assert asked == settings | {
+        **{"text": "m.tif", "signals": True, "frame_rate": rate, "channels": 2},
+        **{"shape": [4, 5], "dtype": "uint8"},
+    }
