@@ -87,6 +87,8 @@ def faults_of(file: Path) -> Iterator[Part]:
                 left_alone |= {id(part) for part in ast.walk(node)}
             case ast.AnnAssign(annotation=of) | ast.arg(annotation=of) if of:
                 left_alone |= {id(part) for part in ast.walk(of)}
+            case ast.FunctionDef(returns=of) if of:
+                left_alone |= {id(part) for part in ast.walk(of)}
     for node in ast.walk(tree):
         if id(node) not in left_alone:
             yield from others(node)

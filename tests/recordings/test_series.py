@@ -507,6 +507,7 @@ SERIES = {
     "two of one and one of another": "a_1.tif a_2.tif b.tif",
     "two of one and two of another": "a_1.tif a_2.tif b_1.tif b_2.tif",
     "three of one and two of another": "a_1.tif a_2.tif a_3.tif b_1.tif b_2.tif",
+    "two of one, two of another and one of a third": "a_1.tif a_2.tif b_1.tif b_2.tif c.tif",
     "four of one and two of another": "a_1.tif a_2.tif a_3.tif a_4.tif b_1.tif b_2.tif",
     "with a projection": "AVG_a_1.tif a_1.tif a_2.tif std_a_2.tif",
     "wavelengths": "a_blue_1.tif a_violet_1.tif a_blue_2.tif",
