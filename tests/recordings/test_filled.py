@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import h5py
 import numpy as np
 import pytest
 import tifffile
 
 from make_movies import save_h5, save_v73, save_zarr
+from make_recordings import Stack
 from mesodecode.cli import main
+from mesodecode.recordings.axes import Axes
 from mesodecode.recordings.masks import read_masks
+from mesodecode.recordings.readers.checks import CheckedMovie
+from mesodecode.recordings.readers.filled import FilledMovie, say_outside
+from told import assert_told
 
 T, H, W = 40, 6, 9
 DFF = np.random.default_rng(2).normal(0, 0.02, (T, H, W)).astype(np.float32)
@@ -174,3 +181,91 @@ def test_rois_are_means_of_the_pixels_inside(tmp_path, capsys):
     assert preprocess(tmp_path, MASKED, "--roi-masks", tmp_path / "areas.npy") == 1
     assert "all pixels of ROI 3 are NaN" in capsys.readouterr().err
     assert len(read_masks(tmp_path / "areas.npy", H, W).names) == 3
+
+
+# --- told ---------------------------------------------------------------------------------------
+
+
+def test_frames_that_are_dark_or_full_and_pixels_that_are_no_numbers(capsys):
+    light = 100 + np.arange(6 * 2 * 3).reshape(6, 2, 3) % 50
+
+    def checked(frames, keep_zero=False, used=None, size=2):
+        used = None if used is None else np.array(used, bool)
+        movie = CheckedMovie(_movie(np.asarray(frames)), keep_zero=keep_zero, used=used)
+        for _, block in movie.blocks(size):
+            assert len(block) <= size
+        return movie.shape
+
+    def dark(*at, dtype=np.uint16, level=0):
+        return np.where(np.isin(np.arange(6), at)[:, None, None], level, light).astype(dtype)
+
+    def full(n, most, dtype=np.uint16, scale=1):
+        frames = (light * scale).astype(dtype)
+        frames.flat[:n] = most
+        return frames
+
+    def filled(*wrong, brain=None, value=np.nan, at=range(6)):
+        frames = light.astype(float)
+        for row, column in wrong:
+            frames[list(at), row, column] = value
+        movie = FilledMovie(_movie(frames), brain)
+        found = np.concatenate([block for _, block in movie.blocks(4)])
+        if movie.outside is not None:
+            say_outside(movie, brain)
+        return [movie.outside, found[1], found[5]]
+
+    def some(*frames, brain=None):
+        made = light.astype(float)
+        made[:, 0, 0] = np.nan
+        for frame, row, column, value in frames:
+            made[frame, row, column] = value
+        movie = FilledMovie(_movie(made), brain)
+        return np.concatenate([block for _, block in movie.blocks(4)])[-1]
+
+    brain = np.ones((2, 3), bool)
+    brain[0] = False
+    cases = {
+        "light": lambda: checked(light.astype(np.uint16)),
+        "a dark frame": lambda: checked(dark(3)),
+        "two dark frames": lambda: checked(dark(5, 1)),
+        "dark frames, kept": lambda: checked(dark(3), keep_zero=True),
+        "a dark frame that is not used": lambda: checked(dark(3), used=[1, 1, 1, 0, 1, 1]),
+        "a dark frame that is": lambda: checked(dark(3), used=[0, 0, 0, 1, 0, 0]),
+        "all dark": lambda: checked(dark(*range(6))),
+        "a dark frame of real numbers": lambda: checked(dark(3, dtype=np.float32)),
+        "a frame of -1": lambda: checked(dark(3, dtype=np.int16, level=-1)),
+        "a frame below 0 and of 0": lambda: checked(
+            np.minimum(dark(3, dtype=np.float32) - 120, 0) + np.zeros((6, 2, 3))
+        ),
+        "half of it full": lambda: checked(full(18, 4095)),
+        "more than half of it full": lambda: checked(full(19, 4095)),
+        "more than half of it full, of 8 bits": lambda: checked(full(19, 255, np.uint8)),
+        "more than half of it at 255 of 16 bits": lambda: checked(full(19, 255)),
+        "more than half of it at no camera's most": lambda: checked(full(19, 4094)),
+        "more than half of it full, but one above": lambda: checked(
+            np.where(np.arange(36).reshape(6, 2, 3) == 35, 4096, full(19, 4095))
+        ),
+        "all full": lambda: checked(full(36, 4095)),
+        "whole numbers": lambda: [
+            FilledMovie(_movie(light)).outside,
+            next(FilledMovie(_movie(light)).blocks(1))[1],
+        ],
+        "no NaN": filled,
+        "NaN": lambda: filled((0, 1)),
+        "infinite": lambda: filled((0, 1), (1, 2), value=np.inf),
+        "NaN outside the brain": lambda: filled((0, 1), brain=brain),
+        "NaN inside the brain": lambda: filled((0, 1), (1, 1), brain=brain),
+        "NaN everywhere": lambda: filled(*np.ndindex(2, 3)),
+        "NaN in a frame": lambda: some((4, 1, 2, np.nan)),
+        "a number in a frame": lambda: some((4, 0, 0, 7.0)),
+        "NaN in a frame, outside the brain": lambda: some((4, 0, 2, np.nan), brain=brain),
+        "NaN in a frame, inside the brain": lambda: some((4, 1, 2, np.nan), brain=brain),
+        "a frame of NaN": lambda: some(*((4, *at, np.nan) for at in np.ndindex(2, 3))),
+    }
+    assert_told(cases, Path(__file__).with_name("told") / "filled.txt", capsys)
+
+
+def _movie(frames):
+    movie = Stack(frames)
+    movie.axes, movie.time = Axes(), None
+    return movie
