@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 
 import h5py
 import numpy as np
@@ -13,6 +14,8 @@ from mesodecode.cli import main
 from mesodecode.recordings import harmonise
 from mesodecode.recordings.harmonise import common_areas
 from mesodecode.recordings.recording import read_recording
+from mesodecode.study.targets import Target
+from told import assert_told
 
 N = 12
 RNG = np.random.default_rng(4)
@@ -192,3 +195,118 @@ def test_a_new_frame_has_of_each_recorded_one_what_lies_in_it():
     np.testing.assert_allclose(shares, [[1, 0, 0], [0.005, 0.995, 0], [0.5, 0.5, 0]])
     rounded = harmonise.overlaps(np.array([1 - 1e-9]), 1.0, 3)
     assert (rounded > 0).tolist() == [[False, True, False]]
+
+
+# --- by slow loops, whole -------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("rate", [30.0, 12.0, 10.0, 7.3, 29.0])
+def test_all_that_a_recording_holds_is_brought_to_another_rate(tmp_path, rate):
+    n, ratio = 26, 30 / rate
+    rng = np.random.default_rng(8)
+    frames = rng.integers(100, 900, (n, 3, 4)).astype(np.uint16)
+    segment, labels = np.repeat([4, 9], [12, 14]), (np.arange(n) // 3 % 2).astype(np.uint8)
+    speed, time = rng.random(n).astype(np.float32), np.arange(n) / 30 + 5 * (segment == 9)
+    rois, shifts = rng.random((n, 2)).astype(np.float32), rng.random((n, 2)).astype(np.float32)
+    path = recorded(
+        tmp_path / "a.h5", frames=frames, labels=labels, segment=segment, names=False,
+        speed=speed, time=time, rois=rois,
+    )  # fmt: skip
+    with h5py.File(path, "a") as file:
+        group = file.create_group("corrections")
+        group.attrs["settings"] = "{}"
+        group["shifts"], group["signal_frames"], group["r2"] = shifts, np.arange(n), np.eye(2)
+        file["outside"] = np.eye(2, dtype=bool)
+
+    parts = [(first, last) for first, last in ((0, 12), (12, 26))]
+    starts = [
+        first + ratio * i
+        for first, last in parts
+        for i in range(int((last - first) / ratio + 1e-6))
+    ]
+
+    def mean(values, start):
+        weights = [max(0.0, min(start + ratio, i + 1) - max(start, i)) for i in range(n)]
+        return np.tensordot(np.array(weights) / ratio, np.asarray(values, float), 1)
+
+    harmonise.harmonise(path, tmp_path / "b.h5", frame_rate=rate)
+    with h5py.File(tmp_path / "b.h5") as file:
+        expected = np.array([mean(frames, start) for start in starts])
+        assert np.abs(file["frames"][:] - expected).max() < 0.501  # rounded
+        for name, values in (("speed", speed), ("rois", rois), ("corrections/shifts", shifts)):
+            made = [mean(values, start) for start in starts]
+            np.testing.assert_allclose(file[name][:], made, rtol=1e-5)
+        assert file["labels"][:].tolist() == [mean(labels, s) >= 0.5 - 1e-9 for s in starts]
+        first = [int(start + 1e-6) for start in starts]
+        assert file["segment"][:].tolist() == segment[first].tolist()
+        late = [max(s - i, 0) / 30 for s, i in zip(starts, first, strict=True)]
+        np.testing.assert_allclose(file["time"], time[first] + late)
+        np.testing.assert_allclose(file["pixel_mean"], file["frames"][:].mean(axis=0), rtol=1e-6)
+        assert file["stack_sd"][()] == pytest.approx(file["frames"][:].std(), rel=1e-5)
+        assert (file.attrs["frame_rate"], file.attrs["recorded_rate"]) == (rate, 30)
+        assert set(file["corrections"]) == {"shifts", "r2"}
+        assert file["outside"][:].tolist() == [[True, False], [False, True]]
+        assert file["corrections"].attrs["settings"] == "{}"
+
+
+def test_areas_and_rates_that_cannot_be(capsys, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    recorded(Path("a.h5")), recorded(Path("b.h5"), names=("V1_L", "b", "M1"))
+    recorded(Path("c.h5"), names=None), recorded(Path("d.h5"), names=("v1 left", "b", "m1"))
+    recorded(Path("e.h5"), names=False), recorded(Path("f.h5"), names=("V1 lh", "b", "b2"))
+    recorded(Path("g.h5"), segment=np.arange(N) // 2)
+
+    def made(path, **options):
+        harmonise.harmonise(path, "out.h5", **options)
+        found = read_recording("out.h5")
+        rois = None if found.rois is None else found.rois[0]
+        return [found.frame_rate, len(found), found.roi_names, rois, found.labels]
+
+    def own(path, **names):
+        return harmonise.own_areas(read_recording(path), names)
+
+    many = [f"x{i}" for i in range(12)]
+    cases = {
+        "as it is": lambda: made("a.h5"),
+        "half the rate": lambda: made("a.h5", frame_rate=15.0),
+        "a rate a little above": lambda: made("a.h5", frame_rate=30.1),
+        "a rate above": lambda: made("a.h5", frame_rate=33.0),
+        "a rate far below": lambda: made("a.h5", frame_rate=2.0),
+        "a rate far below, of short segments": lambda: made("g.h5", frame_rate=9.0),
+        "one frame": lambda: made("a.h5", frame_rate=2.5),
+        "areas": lambda: made("a.h5", areas=["c", "a"]),
+        "areas that are not all there": lambda: made("a.h5", areas=["c", "x", "y"]),
+        "areas that are not there": lambda: made("a.h5", areas=many),
+        "areas by other names": lambda: made("a.h5", areas=["V1", "b"], names={"a": "V1"}),
+        "areas by numbers": lambda: made("c.h5", areas=["3", "1"]),
+        "areas without ROIs": lambda: made("e.h5", areas=["a"]),
+        "no ROIs": lambda: made("e.h5"),
+        "no names": lambda: made("c.h5"),
+        "own names": lambda: own("a.h5", a="V1"),
+        "own names that are not there": lambda: own("a.h5", x="V1"),
+        "own names twice": lambda: own("a.h5", a="b"),
+        "own names, without ROIs": lambda: own("e.h5"),
+        "areas of all": lambda: common_areas(["a.h5", "a.h5"], {}),
+        "areas in common": lambda: common_areas(["b.h5", "d.h5", "f.h5"], {}),
+        "areas in common, by names": lambda: common_areas(["a.h5", "b.h5"], {"a": {"a": "M1"}}),
+        "areas of which none is common": lambda: common_areas(["a.h5", "c.h5"], {}),
+    }
+    assert_told(cases, Path(__file__).with_name("told") / "harmonise.txt", capsys)
+
+
+@pytest.mark.parametrize("rate", [30.0, 15.0, 10.0, 7.5])
+def test_a_new_frame_is_of_the_state_that_lasts_longest_in_it_the_first_of_several(tmp_path, rate):
+    states, values = Target("arena", states=("a", "b", "c")), np.array([2, 0, 0, 1, 1, 2] * 2)
+    for target, decoded in ((states, values.astype(np.uint8)), (Target("pupil"), values / 2)):
+        path = recorded(tmp_path / f"{target.name}.h5", target=decoded.astype(decoded.dtype))
+        with h5py.File(path, "a") as file:
+            file["target"].attrs.update(target.attributes())
+        harmonise.harmonise(path, tmp_path / "b.h5", frame_rate=rate)
+        found = read_recording(tmp_path / "b.h5")
+        assert found.target == target
+        parts = decoded.reshape(-1, int(30 / rate))
+        if target.states:
+            expected = [np.bincount(part).argmax() for part in parts]
+        else:
+            expected = parts.mean(axis=1)
+        np.testing.assert_allclose(found.decoded, expected, rtol=1e-6)

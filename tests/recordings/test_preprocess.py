@@ -12,10 +12,12 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 import mesodecode.recordings.preprocess as stage
+from make_recordings import Stack
 from mesodecode.base.files import UserError
 from mesodecode.cli import main
 from mesodecode.recordings import chunks
 from mesodecode.recordings.preprocess import preprocess
+from mesodecode.recordings.qc_measures import Measured
 from mesodecode.recordings.recording import mice_of, read_recording, read_recordings, read_roles
 from mesodecode.recordings.resizing import resize
 
@@ -550,3 +552,59 @@ def test_the_cohort_table_counts_frames_and_run(tmp_path):
         f"m1\tm1_a\t{T}\t20\t30.0\t{H}\t{W}",
         f"m2\tm2_a\t{T}\t20\t30.0\t{H}\t{W}",
     ]
+
+
+# --- mean and SD of a movie, and pixels far from all others ---------------------------------------
+
+
+@pytest.mark.parametrize("piece", [1, 30, 1 << 16])
+@pytest.mark.parametrize("block", [1, 5 * 12 * 4, 1 << 20])
+@pytest.mark.parametrize("dtype", ["uint16", "int16", "float32", "float64"])
+def test_mean_and_sd_are_those_of_the_whole_movie(tmp_path, monkeypatch, dtype, block, piece):
+    monkeypatch.setattr(stage, "BLOCK", block)
+    monkeypatch.setattr(stage, "PIECE", piece)
+    frames = np.random.default_rng(1).normal(3000, 40, (17, 3, 4)).astype(dtype)
+    seen = []
+    with h5py.File(tmp_path / "a.h5", "w") as file:
+        movie = Measured(Stack(frames))
+        mean, sd = stage.write_frames(file, movie, None, lambda some: seen.append(some.copy()))
+        np.testing.assert_array_equal(file["frames"], frames)
+    np.testing.assert_allclose(mean, frames.mean(axis=0, dtype=float), rtol=1e-9)
+    assert sd == pytest.approx(frames.std(dtype=float), rel=1e-9)
+    np.testing.assert_array_equal(np.concatenate(seen), frames)
+
+
+@pytest.mark.parametrize(
+    ("dtype", "n_frames", "value", "told"),
+    [
+        ("float32", 2000, 1e4, True),  # alone the SD: all but 1 of 24,000 pixels are 0 or 1
+        ("float32", 2000, 55.0, False),  # less than a hundred SD, of 0.6
+        ("float32", 2000, 76.0, True),
+        ("float32", 2000, -75.0, True),
+        ("float32", 200, 1e4, False),  # of 2,400 pixels one is at most 49 SD away
+        ("int32", 2000, 1e4, False),
+    ],
+)
+def test_a_pixel_that_makes_the_sd_alone_is_told(tmp_path, dtype, n_frames, value, told):
+    frames = (np.arange(n_frames * 12) % 2).reshape(n_frames, 3, 4).astype(dtype)
+    frames[77, 1, 2] = value
+    with h5py.File(tmp_path / "a.h5", "w") as file:
+        if not told:
+            stage.write_frames(file, Measured(Stack(frames)), None)
+            return
+        with pytest.raises(UserError) as caught:
+            stage.write_frames(file, Measured(Stack(frames)), None)
+    away = abs(value - frames.mean(dtype=float)) / frames.std(dtype=float)
+    assert str(caught.value) == (
+        f"s1.tif: frame 77 has a pixel of {value:.3g}, {away:.3g} SD of the recording from its "
+        "mean, and images are normalised by this SD; cut the frame out of movie and behaviour, or "
+        "name a brain_mask that leaves the pixel out"
+    )
+
+
+def test_numbers_are_rounded_and_cut_to_what_a_type_holds():
+    values = np.array([-3.0, 0.5, 1.5, 254.6, 300, 7e4])
+    assert stage.round_to(values, np.dtype("u1")).tolist() == [0, 0, 2, 255, 255, 255]
+    assert stage.round_to(values, np.dtype("i2")).tolist() == [-3, 0, 2, 255, 300, 32767]
+    found = stage.round_to(values, np.dtype("f4"))
+    assert found.dtype == np.float32 and found.tolist()[:3] == [-3, 0.5, 1.5]
