@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import itertools
+from pathlib import Path
+
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from mesodecode.recordings import locomotion
+from told import assert_told
 
 FRAMES = np.array([0.0, 1.0, 2.0, 3.0])  # four frames of a second
 
@@ -254,3 +258,105 @@ def test_a_position_that_is_reset_goes_back_to_0_from_afar(position, cm, reset):
             locomotion.run_on(np.array(position), 1e6, cm)
     else:
         assert locomotion.run_on(np.array(position), 1e6, cm)[0].tolist() == position
+
+
+# --- told ---------------------------------------------------------------------------------------
+
+
+def test_positions_that_begin_anew(capsys):
+    def run_on(*position, turn=100, cm=5.0):
+        try:
+            return list(locomotion.run_on(np.array(position), turn, cm))
+        except ValueError as error:
+            return f"refused: {error}"
+
+    step = np.arange(12)
+    cases = {
+        "runs on": lambda: run_on(0, 40, 90, 140),
+        "begins anew": lambda: run_on(*(20 * step % 100)),
+        "begins anew, backwards": lambda: run_on(*(-20 * step % 100)),
+        "begins anew, by a quarter of a turn": lambda: run_on(*(25 * step % 100)),
+        "begins anew, by more than a quarter": lambda: run_on(*(26 * step % 100)),
+        "begins anew, of real numbers": lambda: run_on(*(0.2 * step % 1), turn=1),
+        "begins anew, half a percent late": lambda: run_on(0, 20, 40, 60, 80, 100.5, 20, 40),
+        "begins anew, one percent late": lambda: run_on(0, 20, 40, 60, 80, 101, 20, 40),
+        "a half of a turn": lambda: run_on(0, 50, 100, 50),
+        "more than half of a turn": lambda: run_on(0, 51, 0, 51),
+        "16 bits": lambda: run_on(65530, 65534, 2, 6),
+        "16 bits, of real numbers": lambda: run_on(65530.5, 65534.5, 2.5, 6.5),
+        "32 bits": lambda: run_on(2**32 - 6, 2**32 - 2, 2, 6),
+        "anew by far more than in any other step": lambda: run_on(0, 1, 2, 3, 99, 0, 1, 2),
+        "anew by half more": lambda: run_on(0, 8, 16, 24, 32, 40, 48, 56, 64, 72, 80, 88, 0, 8),
+        "anew by two percent": lambda: run_on(0, 1, 0, 1, 99, 0, 1),
+        "anew by more than two percent, and half more": lambda: run_on(0, 1, 0, 1, 97, 0, 1),
+        "anew each 60": lambda: run_on(*(6 * np.arange(40) % 60)),
+        "anew each 60, once": lambda: run_on(*(6 * np.arange(15) % 60)),
+        "anew each 60, in large steps": lambda: run_on(*(16 * np.arange(20) % 64)),
+        "reset": lambda: run_on(0, 3, 6, 9, 12, 15, 0, 2),
+        "reset, by no more than 1 cm": lambda: run_on(0, 1, 2, 3, 4, 5, 0, 0),
+        "reset, by no more than four steps": lambda: run_on(0, 3, 6, 9, 12, 0, 2),
+        "reset to another place": lambda: run_on(0, 3, 6, 9, 12, 15, 1, 2),
+        "still": lambda: run_on(3, 3, 3),
+        "one sample": lambda: run_on(3),
+        "two samples": lambda: run_on(9, 0),
+    }
+    assert_told(cases, Path(__file__).with_name("told") / "run_on.txt", capsys)
+
+
+def test_ways_turns_and_ends_of_frames(capsys):
+    def ways(*runs, cm=10.0):
+        """Counts that stay for so many samples each: (count, samples) …"""
+        return locomotion.are_ways(np.concatenate([np.full(n, c) for c, n in runs]), cm)
+
+    def back(*velocity, above=1.0):
+        return locomotion.turning_back(np.array(velocity), above)
+
+    def ends(*frames):
+        return locomotion.frame_ends(np.array(frames, float))
+
+    cases = {
+        "0 at each rest": lambda: ways((0, 5), (7, 2), (9, 1), (0, 9)),
+        "0 at a short rest": lambda: ways((0, 4), (7, 2), (9, 1), (0, 4)),
+        "0 at the beginning alone": lambda: ways((0, 9), (7, 2), (9, 1), (3, 9)),
+        "0 at a third of the rest": lambda: ways((0, 5), (9, 1), (0, 5), (3, 20)),
+        "0 at less than a third": lambda: ways((0, 5), (9, 1), (0, 5), (3, 21)),
+        "less than 1 mm": lambda: ways((0, 9), (0.9, 1), (0, 9)),
+        "1 mm": lambda: ways((0, 9), (1.0, 1), (0, 9)),
+        "farthest after the last rest": lambda: ways((0, 9), (3, 1), (0, 9), (7, 2)),
+        "never 0": lambda: ways((1, 9), (3, 1), (1, 9)),
+        "to and fro": lambda: back(2, -2, 2, 2, -2),
+        "to and fro, at the limit": lambda: back(1, -1, 1.1, -1.1),
+        "through 0": lambda: back(2, 0, -2, 0.5, 2),
+        "frames": lambda: ends(0, 1, 2, 3),
+        "frames with a gap of half a frame": lambda: ends(0, 1, 2, 3.5, 4.5),
+        "frames with a gap of less": lambda: ends(0, 1, 2, 3.4, 4.4),
+        "frames with a long gap": lambda: ends(0, 1, 2, 9, 10),
+    }
+    assert_told(cases, Path(__file__).with_name("told") / "ways.txt", capsys)
+
+
+@pytest.mark.parametrize("below", [None, 0.5, 2.0])
+@pytest.mark.parametrize("min_bout", [0.0, 0.3, 0.35])
+@pytest.mark.parametrize("cut", [None, 7, 20])
+def test_states_of_any_speed_are_those_of_a_slow_loop(below, min_bout, cut):
+    speed = np.random.default_rng(5).integers(0, 8, 60) / 2
+    segment = None if cut is None else (np.arange(60) >= cut).astype(int)
+    parts = [range(60)] if cut is None else [range(cut), range(cut, 60)]
+    expected, least = [], 2.0 if below is None else below
+    for part in parts:
+        states, now = [], 0
+        for i in part:
+            now = 1 if speed[i] > 2 else 0 if speed[i] <= least else now
+            states.append(now)
+        shortest = int(np.ceil(min_bout * 10 - 1e-6))
+        for state in (0, 1):
+            runs = [[key, len([*group])] for key, group in itertools.groupby(states)]
+            for i in range(1, len(runs) - 1):
+                if runs[i][0] == state and runs[i][1] < shortest:
+                    runs[i][0] = 1 - state
+            states = [key for key, n in runs for _ in range(n)]
+        expected += states
+    found = locomotion.states_of_speed(
+        speed, frame_rate=10.0, above=2.0, below=below, min_bout=min_bout, segment=segment
+    )
+    assert found.tolist() == expected and found.dtype == np.uint8
