@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime
+from pathlib import Path
 
 import h5py
 import numpy as np
@@ -11,8 +12,10 @@ import scipy.io
 
 from make_movies import save_table
 from mesodecode.base.files import UserError
+from mesodecode.recordings.readers import behavior
 from mesodecode.recordings.readers.behavior import read_behavior, seen
 from mesodecode.recordings.readers.clocks import Frames, read_times
+from told import assert_told
 
 FRAMES = Frames(4, 1.0)  # four frames of a second, from 0 s on
 LABELS, SPEED = np.array([0, 1, 1, 0]), np.array([0.1, 3.0, 0.6, 0.5])
@@ -381,3 +384,128 @@ def test_a_sample_a_frame_tells_a_wrong_frame_rate(tmp_path, rate):
     for frames in (Frames(900, 20.0), Frames(899, 30.0)):
         got = read_behavior(tmp_path / "b.csv", **names, frames=frames)
         assert len(got["speed"]) == frames.count
+
+
+# --- told: whole files, by all that the config may name -------------------------------------------
+
+
+def test_behaviour_of_one_file_by_what_the_config_names(capsys, tmp_path, monkeypatch):
+    """Eight frames of half a second."""
+    monkeypatch.chdir(tmp_path)
+    eight = Frames(8, 2.0)
+    speed = [0, 0.4, 0.6, 3, 0.2, 0, 2, 2]
+    run = [0, 0, 1, 1, 1, 0, 1, 0]
+
+    def told(columns, **options):
+        save_table(tmp_path / "b.csv", **columns)
+        threshold = options.pop("speed_threshold", 0.5)
+        options.setdefault("frames", eight)
+        return read_behavior("b.csv", threshold, **options)
+
+    def named(columns, **options):
+        save_table(tmp_path / "b.csv", **columns)
+        return behavior.check_names("b.csv", options)
+
+    def only(labels=None, values=None, columns=None, **options):
+        """What is said of a session in one state."""
+        columns = columns or {k: v for k, v in (("labels", labels), ("speed", values)) if v}
+        save_table(tmp_path / "b.csv", **columns)
+        found = read_behavior("b.csv", 0.5, frames=eight, **options)
+        options.pop("speed_offset", None)
+        return behavior.seen("b.csv", found, 0.5, frames=eight, **options)
+
+    times = {"t": np.arange(16) / 4, "speed": np.repeat(speed, 2)}
+    bouts = {"t": [0.4, 2.9], "end": [1.6, 3.6], "kind": ["run", "groom"], "speed": [3, 4]}
+    wheel = {"counts_per_turn": 100, "wheel_circumference": 20.0}
+    cases = {
+        "labels": lambda: told({"runrest": run, "speed_rs": speed, "segment": [1] * 4 + [7] * 4}),
+        "labels by another name": lambda: told({"a": run}, behavior_labels="a"),
+        "labels before speed": lambda: told({"labels": run, "speed": speed}),
+        "speed before labels": lambda: told({"labels": run, "speed": speed}, states="speed"),
+        "labels alone, but by speed": lambda: told({"labels": run}, states="speed"),
+        "speed alone, but by labels": lambda: told({"speed": speed}, states="labels"),
+        "speed": lambda: told({"speed": speed}),
+        "speed, of another threshold": lambda: told({"speed": speed}, speed_threshold=2.0),
+        "speed, of two thresholds": lambda: told({"speed": speed}, speed_threshold_low=0.2),
+        "speed, of short bouts": lambda: told({"speed": speed}, min_bout=1.1),
+        "labels, of short bouts": lambda: told({"labels": run}, min_bout=1.1),
+        "labels, of two thresholds": lambda: told({"labels": run}, speed_threshold_low=0.1),
+        "neither": lambda: told({"x": run}),
+        "what is not there": lambda: told({"labels": run}, behavior_speed="v"),
+        "words": lambda: told({"labels": ["run" if r else "rest" for r in run]}),
+        "other words": lambda: told({"labels": ["go" if r else "no" for r in run]}, run_label="go"),
+        "words without that of run": lambda: told({"labels": ["go" if r else "no" for r in run]}),
+        "true and false": lambda: told({"labels": ["True" if r else "false" for r in run]}),
+        "three words": lambda: told({"labels": ["run", "rest", "groom", *["run"] * 5]}),
+        "six words": lambda: told({"labels": [*"abcdef", "run", "run"]}),
+        "a word that is missing": lambda: told(
+            {"labels": ["run", "", "rest", "none", *["run"] * 4]}
+        ),
+        "three numbers": lambda: told({"labels": [0, 1, 2, *run[3:]]}),
+        "two numbers": lambda: told({"labels": [2 * r for r in run]}),
+        "labels of rest": lambda: told({"isResting": run}, behavior_labels="isResting"),
+        "labels of no movement": lambda: told({"not moving": run}, behavior_labels="not moving"),
+        "labels of run or rest": lambda: told({"run_rest": run}, behavior_labels="run_rest"),
+        "segments of fractions": lambda: told({"labels": run, "segment": [0.5] * 8}),
+        "times": lambda: told(times, behavior_time="t"),
+        "a rate": lambda: told({"speed": times["speed"]}, behavior_rate=4.0),
+        "times of starts, with ends beside": lambda: told(
+            {"start": np.arange(8) / 2, "end": np.arange(8) / 2 + 0.2, "labels": run},
+            behavior_labels="labels",
+            behavior_time="start",
+        ),
+        "intervals": lambda: told(bouts, behavior_time="t", behavior_stop="end"),
+        "intervals of kinds": lambda: told(
+            bouts, behavior_time="t", behavior_stop="end", behavior_labels="kind"
+        ),
+        "intervals of another kind": lambda: told(
+            bouts,
+            behavior_time="t",
+            behavior_stop="end",
+            behavior_labels="kind",
+            run_label="groom",
+        ),
+        "intervals without starts": lambda: told(bouts, behavior_stop="end"),
+        "a wheel": lambda: told(
+            {"counts": np.cumsum([0, 0, 5, 9, 9, 0, 3, 3]), "speed": speed},
+            behavior_encoder="counts",
+            **wheel,
+        ),
+        "a wheel without its size": lambda: told({"counts": run}, behavior_encoder="counts"),
+        "a position": lambda: told(
+            {"x": [0, 0, 3, 6, 6, 6, 9, 9], "y": [0, 0, 4, 8, 8, 8, 12, 12]},
+            behavior_position=["x", "y"],
+            speed_unit="cm/s",
+        ),
+        "a speed that is empty beside labels": lambda: told({"labels": run, "speed": [None] * 8}),
+        "names that are there": lambda: named({"a": run, "v": speed}, behavior_labels="a"),
+        "names that are not": lambda: named({"a": run}, behavior_labels="b"),
+        "names of nothing": lambda: named({"x": run}),
+        # all of one state
+        "labels of rest alone": lambda: only([0] * 8),
+        "labels of rest alone, by name": lambda: only(columns={"a": [0] * 8}, behavior_labels="a"),
+        "words of rest alone": lambda: only(
+            columns={"a": [*["rest"] * 7, "run"]}, behavior_labels="a"
+        ),
+        "labels of rest alone at frames": lambda: only(
+            columns={"a": [0] * 8 + [1], "t": [*np.arange(8) / 2, 4.6]},
+            behavior_labels="a",
+            behavior_time="t",
+        ),
+        "a slow speed": lambda: only(values=[0.1] * 8),
+        "a slow speed, in another unit": lambda: only(values=[0.1] * 8, speed_unit="mm/s"),
+        "a slow speed, of a scale": lambda: only(values=[0.1] * 8, speed_scale=2.0),
+        "a slow speed at frames": lambda: only(
+            columns={"v": [0.1] * 8 + [9], "t": [*np.arange(8) / 2, 4.6]},
+            behavior_speed="v",
+            behavior_time="t",
+        ),
+        "a wheel that stands": lambda: only(columns={"n": [3] * 8}, behavior_encoder="n", **wheel),
+        "a place that stays": lambda: only(
+            columns={"x": [3] * 8}, behavior_position="x", speed_scale=1.0
+        ),
+        "intervals that hold all": lambda: only(
+            columns={"t": [-1.0], "end": [4.4]}, behavior_time="t", behavior_stop="end"
+        ),
+    }
+    assert_told(cases, Path(__file__).with_name("told") / "behavior.txt", capsys)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import h5py
 import numpy as np
 import pandas as pd
@@ -9,14 +11,16 @@ import pytest
 import scipy.io
 import tifffile
 
+from make_movies import save_table
 from mesodecode.base.files import UserError
 from mesodecode.cli import main
 from mesodecode.recordings import preprocess
 from mesodecode.recordings.harmonise import harmonise
-from mesodecode.recordings.readers import nwb
+from mesodecode.recordings.readers import nwb, target_traces
 from mesodecode.recordings.readers.clocks import Frames
 from mesodecode.recordings.readers.target_traces import read_beside, read_target
 from mesodecode.recordings.recording import read_recordings, with_labels_of
+from told import assert_told
 
 FRAMES = Frames(6, 10.0)
 STATES = ["rest", "walk", "groom"]
@@ -347,3 +351,103 @@ def test_a_zero_in_an_interval_series_begins_no_kind():
     begins = nwb._bouts(np.arange(6.0), np.array([1, -1, 0, 2, -2, 0]), told=True)
     assert (begins.start.tolist(), begins.stop.tolist()) == ([0, 3], [1, 4])
     assert begins.words.tolist() == ["1", "2"]
+
+
+# --- told: whole files ----------------------------------------------------------------------------
+
+
+def test_what_is_decoded_of_one_file(capsys, tmp_path, monkeypatch):
+    """Eight frames of half a second."""
+    monkeypatch.chdir(tmp_path)
+    eight = Frames(8, 2.0)
+    wave, names = [0.5, 1, 2, 3.5, 3, 2, 1, 0.2], ["a", "b", "c", "c", "a", "b", "b", "a"]
+
+    def told(columns, target="pupil", behavior=None, states=None, variable=None, **labelling):
+        save_table(tmp_path / "b.csv", **columns)
+        found, values = target_traces.read_target(
+            "b.csv", target, eight, behavior or {}, labelling, variable=variable, states=states
+        )
+        return [found.told, found.unit, *found.states, values]
+
+    def beside(columns, target="pupil", variable=None, **labelling):
+        save_table(tmp_path / "b.csv", **columns)
+        return target_traces.read_beside("b.csv", 0.5, eight, target, variable, labelling)
+
+    def named(columns, target, variable=None, **labelling):
+        save_table(tmp_path / "b.csv", **columns)
+        return target_traces.check_names("b.csv", target, variable, labelling)
+
+    abc = {"states": ["a", "b", "c"]}
+    fine = {"t": np.arange(16) / 4, "pupil": np.repeat(wave, 2)}
+    bouts = {"t": [0.4, 2.0, 3.1], "end": [1.1, 2.6, 3.6], "kind": ["b", "c", "b"]}
+    cases = {
+        "a trace": lambda: told({"pupil": wave}),
+        "a trace in a unit": lambda: told({"pupil (mm)": wave}, variable="pupil (mm)"),
+        "a trace of times": lambda: told(fine, behavior_time="t"),
+        "a trace of a rate": lambda: told({"pupil": fine["pupil"]}, behavior_rate=4.0),
+        "a trace, lost once": lambda: told({"pupil": [None, *wave[1:]]}),
+        "a trace of codes": lambda: told({"pupil": [1, 2, 3, 1, 2, 3, 1, 1]}),
+        "a trace of ten codes": lambda: told({"pupil": [1, 2, 3, 4, 5, 6, 7, 10]}),
+        "a trace of two values": lambda: told({"pupil": [0.5, 1.5] * 4}),
+        "a trace of one value": lambda: told({"pupil": [0.5] * 8}),
+        "a trace that is not there": lambda: told({"x": wave}),
+        "a trace of words": lambda: told({"pupil": names}),
+        "a trace without its times": lambda: told({"pupil": wave}, behavior_time="t"),
+        "speed": lambda: told({"x": wave}, "speed", {"speed": np.array(wave)}),
+        "speed that is not there": lambda: told({"x": wave}, "speed"),
+        "speed by another name": lambda: told({"x": wave}, "speed", variable="x"),
+        "states": lambda: told({"states": names}, "states", **abc),
+        "states by labels": lambda: told({"s": names}, "states", **abc, behavior_labels="s"),
+        "states by their own name": lambda: told({"s": names}, "states", **abc, variable="s"),
+        "states of several words": lambda: told(
+            {"states": [*names[:7], "d"]}, "states", states=["x=a", "y=b", "x=d", "z=c"]
+        ),
+        "states of numbers": lambda: told(
+            {"labels": [1, 2, 2, 5, 1, 1, 2, 5]}, "states", states=["x=1", "y=2", "z=5"]
+        ),
+        "states without a name": lambda: told({"states": [*names[:7], "d"]}, "states", **abc),
+        "many states without a name": lambda: told({"states": list("defghijk")}, "states", **abc),
+        "states that are missing": lambda: told({"states": [*names[:7], ""]}, "states", **abc),
+        "states that are not there": lambda: told({"x": names}, "states", **abc),
+        "states of times": lambda: told(
+            {"t": np.arange(16) / 4, "states": np.repeat(names, 2)},
+            "states",
+            **abc,
+            behavior_time="t",
+        ),
+        "intervals of states": lambda: told(
+            bouts, "states", **abc, variable="kind", behavior_time="t", behavior_stop="end"
+        ),
+        "intervals of states, overlapping": lambda: told(
+            bouts | {"end": [2.4, 2.6, 3.6]},
+            "states",
+            **abc,
+            variable="kind",
+            behavior_time="t",
+            behavior_stop="end",
+        ),
+        "run and rest beside": lambda: beside({"labels": [0, 1] * 4, "pupil": wave}),
+        "speed beside": lambda: beside({"speed": wave, "pupil": wave}),
+        "labels of states beside": lambda: beside({"labels": names, "speed": wave}),
+        "nothing beside": lambda: beside({"pupil": wave}),
+        "segments beside": lambda: beside({"pupil": wave, "segment": [1] * 5 + [2] * 3}),
+        "segments by name beside": lambda: beside(
+            {"pupil": wave, "part": [1] * 5 + [2] * 3}, behavior_segment="part"
+        ),
+        "labels that are named beside": lambda: beside({"a": names}, behavior_labels="a"),
+        "labels of states, named": lambda: beside({"a": names}, "states", behavior_labels="a"),
+        "speed that is decoded": lambda: beside({"x": wave}, "speed"),
+        "names of a trace": lambda: named({"pupil": wave}, "pupil"),
+        "names of a trace that is not there": lambda: named({"x": wave}, "pupil"),
+        "names of a trace by another": lambda: named({"x": wave}, "pupil", "x"),
+        "names of run": lambda: named({"labels": wave}, "run"),
+        "names of run that are not there": lambda: named({"x": wave}, "run"),
+        "names of states": lambda: named({"labels": names}, "states"),
+        "names of states that are not there": lambda: named({"x": names}, "states"),
+        "names of speed": lambda: named({"speed": wave}, "speed"),
+        "names of speed that are not there": lambda: named({"x": wave}, "speed"),
+        "names of ends": lambda: named(
+            {"a": names, "t": wave}, "states", "a", behavior_time="t", behavior_stop="end"
+        ),
+    }
+    assert_told(cases, Path(__file__).with_name("told") / "targets.txt", capsys)

@@ -197,7 +197,8 @@ def _states(
         return target, _of_intervals(trace, names, codes)
     values = trace.values()
     numbers = values.dtype.kind in "buif"
-    values, inverse = np.unique(trace.numbers() if numbers else values, return_inverse=True)
+    values = trace.numbers() if numbers else values.astype(str)  # what a table lacks is NaN
+    values, inverse = np.unique(values, return_inverse=True)
     words = [f"{value:g}" if numbers else str(value).strip() for value in values]
     coded = _coded(trace, words, names, codes)[inverse.ravel()]
     return target, trace.codes_at_frames(coded)
