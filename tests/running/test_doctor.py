@@ -58,6 +58,8 @@ def test_a_check_that_breaks_is_a_line_and_the_others_go_on(here, monkeypatch):
         ("torch=={torch}\n# a comment\n", OK, "all of the 1 that"),
         ("torch==1.0\nnumpy=={numpy}\n", WARN, "1 of another version: torch {torch} (not 1.0); "),
         ("torch==1.0\ngone_a==1\ngone-b==2\n", FAIL, "2 missing: gone_a, gone-b; make the"),
+        ("g1==1\ng2==1\ng3==1\n", FAIL, "3 missing: g1, g2, g3; make the"),
+        ("g1==1\ng2==1\ng3==1\ng4==1\n", FAIL, "4 missing: g1, g2, g3 …; make the"),
     ],
 )
 def test_packages_are_held_against_the_lock(here, monkeypatch, lock, state, words):
@@ -124,7 +126,10 @@ def test_gpus_that_torch_does_not_use_are_told(monkeypatch):
 
 @pytest.mark.parametrize(
     ("limit", "state", "said"),
-    [("max", OK, "32.0 GB"), (f"{10**10}", OK, "10.0 GB"), ("7900000000", WARN, "7.9 GB")],
+    [
+        *(("max", OK, "32.0 GB"), (f"{10**10}", OK, "10.0 GB"), ("7900000000", WARN, "7.9 GB")),
+        *(("8000000000", OK, "8.0 GB"), ("64000000000", OK, "32.0 GB")),
+    ],
 )
 def test_memory_is_that_of_the_job_and_little_of_it_is_told(here, monkeypatch, limit, state, said):
     monkeypatch.setattr("psutil.virtual_memory", lambda: SimpleNamespace(total=32e9))
@@ -166,6 +171,9 @@ def test_disks(here, monkeypatch):
     usage = SimpleNamespace(free=300e9)
     monkeypatch.setattr(shutil, "disk_usage", lambda folder: usage)
     assert doctor.disk() == (OK, f"300.0 GB free in {here} (your quota may be less)")
+    for free, expected in ((10e9, OK), (9.9e9, WARN)):
+        usage.free = free
+        assert doctor.disk()[0] == expected
     (here / "results").mkdir()
     usage.free = 2e9
     state, words = doctor.disk()
