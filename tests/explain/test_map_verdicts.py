@@ -12,6 +12,7 @@ import pytest
 
 from make_tables import checked
 from mesodecode.explain import map_verdicts
+from tabled import as_tabled
 from texts import as_read
 
 REAL = checked().real
@@ -58,8 +59,10 @@ NOTHING |= {"null": None, "seeds": (), "planted": np.zeros((3, 6)), "mice": np.a
     [(TIMED, MADE), (TIMED | {"kind": "area"}, MADE | AREAS), (NOTHING, ALONE)],
     ids=["ROIs", "areas", "nothing beside the maps"],
 )
-def test_every_check_has_its_value_limit_and_words(change, expected):
-    table = map_verdicts.table(checked(**change)).set_index("check")
+def test_every_check_has_its_value_limit_and_words(change, expected, request):
+    table = map_verdicts.table(checked(**change))
+    as_tabled(table, f"checks_{request.node.callspec.id.replace(' ', '_')}")
+    table = table.set_index("check")
     assert [*table.index] == [*expected] and (table["n"] == 3).all()
     for name, (verdict, value, limit, numbers) in expected.items():
         row = table.loc[name]

@@ -26,6 +26,7 @@ from mesodecode.report import formats
 from mesodecode.scores import auc_figure, published_tests, reproduction
 from mesodecode.study import published
 from mesodecode.study import study as studies
+from tabled import as_tabled
 
 REFERENCE = ROOT / "workflow/reference/ajioka2024_auc.csv"
 PAIRS = {
@@ -51,7 +52,9 @@ def other_animals() -> pd.DataFrame:
 
 
 def test_published_aucs_reproduce_themselves():
-    table = reproduction.reproduce(published_auc(), same_animals(), PAIRS)
+    table = as_tabled(
+        reproduction.reproduce(published_auc(), same_animals(), PAIRS), "reproduction"
+    )
     assert table["decoder"].tolist() == list(PAIRS)
     assert table["published"].tolist() == [
         "CNN (image)",
