@@ -185,7 +185,8 @@ def test_validation_of_members_that_do_not_fit_is_refused(write, tmp_path, capsy
     other = of_validation(tmp_path / "b.h5", "gru2", [0.75, 1.0], session_name="v2")
     paths = write(FIRST, SECOND)
     assert averaged(tmp_path, paths, [good, other]) == 1
-    assert "other sessions than" in capsys.readouterr().err
+    words = f"{other}: other sessions than {good}; make both again"
+    assert words in capsys.readouterr().err
     later = of_validation(tmp_path / "b.h5", "gru2", [0.75, 1.0], first=2)
     assert averaged(tmp_path, paths, [good, later]) == 1
     words = f"{good}: session v1: no frame that all 2 files have"

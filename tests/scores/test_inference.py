@@ -140,8 +140,8 @@ def test_ratio_counts_mice():
 
 
 def test_hedges_g_by_hand():
-    # mean 3, SD sqrt(2.5); correction 1 - 3/15 = .8
-    assert mouse_tests.hedges_g(np.array([1.0, 2, 3, 4, 5])) == pytest.approx(0.8 * 3 / 2.5**0.5)
+    # mean 4, SD sqrt(12.5); correction 1 - 3/15 = .8
+    assert mouse_tests.hedges_g(np.array([1.0, 2, 3, 4, 10])) == pytest.approx(0.8 * 4 / 12.5**0.5)
     assert np.isnan(mouse_tests.hedges_g(np.ones(5))) and np.isnan(mouse_tests.hedges_g(np.ones(1)))
 
 
