@@ -144,6 +144,7 @@ def test_windows_equal_slices_of_their_sessions(lengths, half_window, more):
         assert batch.dtype == torch.float32
         np.testing.assert_array_equal(batch.numpy(), expected)
         np.testing.assert_array_equal(windows.labels[windows.centres].numpy(), labels)
+        assert windows.labels.dtype == torch.float32
 
 
 def test_a_hand_worked_window():
