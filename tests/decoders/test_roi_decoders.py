@@ -222,6 +222,17 @@ def test_what_is_drawn_is_drawn_by_the_seed_of_the_settings(model):
     assert [value for key, value in made.items() if key.endswith("random_state")] == [5]
 
 
+@pytest.mark.filterwarnings("error")
+def test_signals_that_are_much_alike_are_fitted_to_the_end():
+    """Directions that differ by a factor of 1,000 in size take some 460 steps."""
+    rng, n, size = np.random.default_rng(0), 400, 60
+    turned = np.linalg.qr(rng.normal(size=(size, size)))[0]
+    rows = rng.normal(size=(n, size)) * np.geomspace(1, 1e-3, size) @ turned
+    labels = rows @ np.linalg.pinv(rows) @ rng.normal(size=n) + rng.normal(size=n) > 0
+    model = make_model(schema.defaults("roi_classical", model="logistic_regression", C=100.0))
+    assert model.fit(rows.copy(), labels).score(rows, labels) > 0.7
+
+
 @pytest.mark.parametrize("model", ["logistic_regression", "linear_svm", "gradient_boosting"])
 def test_training_frames_of_one_state_are_refused_with_what_to_do(model):
     settings = schema.defaults("roi_classical", model=model, half_window=2, frame_step=30)

@@ -329,6 +329,9 @@ def test_scores_are_averaged_over_sessions_and_then_over_allocations():
     assert cutout_tables.mask_table(rows, MASKS)["mirror"].eq("").all()
     more = cutout_tables.mask_table(rows_of(SCORES | {("four", "f1"): None}), MASKS)
     assert more["n"].tolist() == [3] * 3 and more["n_sessions"].tolist() == [3] * 3
+    three = rows_of({("one", f"d{i}"): (x, 0.2, 0.3) for i, x in enumerate((0.1, 0.2, 0.6))})
+    left = cutout_tables.mask_table(three, MASKS).set_index("mask").loc["left"]
+    assert left[["mean", "auc_masked"]].tolist() == pytest.approx([0.3, 0.9 - 0.3])
     alone = rows_of({("one", "d1"): (1, 2, 3)})
     assert cutout_tables.mask_table(alone, MASKS)["sd"].isna().all()
 

@@ -34,10 +34,10 @@ def planted(n_mice, each=4, n_units=20, seed=0, effect=0.1) -> pd.DataFrame:
 
 
 def test_a_mouse_counts_once_whatever_its_allocations():
-    scores = scores_of([[1, 0], [3, 0], [4, 1], [9, 2]], ["d", "d", "e", "f"])
+    scores = scores_of([[0, 0], [1, 0], [5, 0], [4, 1], [9, 2]], ["d", "d", "d", "e", "f"])
     table = as_tabled(map_mice.over_mice(scores), "map_over_mice").set_index("unit")
     row = table.loc["square r1 c1"]
-    assert (row["n"], row["n_mice"], row["mean"], row["against"]) == (4, 3, 5, "0")
+    assert (row["n"], row["n_mice"], row["mean"], row["against"]) == (5, 3, 5, "0")
     # 2, 4, 9: SD √13, t(2) = 4.302653
     half = 4.302653 * np.sqrt(13 / 3)
     assert row[["low", "high"]].tolist() == pytest.approx([5 - half, 5 + half], rel=1e-6)

@@ -232,15 +232,15 @@ def test_what_does_not_fit_gets_one_line(tmp_path, monkeypatch, capsys, change, 
 
 def test_maps_of_pixels_are_averaged_over_allocations_on_the_first_image():
     signed = np.arange(24.0).reshape(2, 3, 2, 2)
-    one, other = (
+    one, other, third = (
         shap_files.Pixels(
             factor * np.abs(signed[0]), factor * signed, np.full((2, 2), factor), name
         )
-        for factor, name in ((1.0, "a1"), (4.0, "b1"))
+        for factor, name in ((1.0, "a1"), (4.0, "b1"), (10.0, "c1"))
     )
-    mean = shap_files.mean_pixels([one, other])
-    np.testing.assert_allclose(mean.pixel_abs, 2.5 * signed[0])
-    np.testing.assert_allclose(mean.pixel_signed, 2.5 * signed)
+    mean = shap_files.mean_pixels([one, other, third])
+    np.testing.assert_allclose(mean.pixel_abs, 5 * signed[0])
+    np.testing.assert_allclose(mean.pixel_signed, 5 * signed)
     assert mean.session == "a1" and (mean.image == 1).all()
     shorter = replace(other, pixel_signed=signed[:, 1:])
     with pytest.raises(UserError, match="maps of pixels of sessions a1 and b1: of other frames or"):

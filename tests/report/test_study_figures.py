@@ -72,18 +72,18 @@ def test_published_aucs_reproduce_themselves():
 
 
 def test_same_animals_are_paired_by_allocation():
-    # by .01, .02 … .05 in test mouse 1 … 5; the mean differs by .03
+    # by .01, .04 … .25 in test mouse 1 … 5; the mean differs by .11
     auc = published_auc().query("decoder == 'cnn'")
-    auc = auc.assign(auc=auc["auc"] + auc["test_mouse"].astype(int) / 100)
+    auc = auc.assign(auc=auc["auc"] + auc["test_mouse"].astype(int) ** 2 / 100)
     (row,) = reproduction.reproduce(auc, same_animals(), {"cnn": PAIRS["cnn"]}).to_dict("records")
-    assert row["difference"] == pytest.approx(0.03)
-    half = 2.7764451 * np.std([1, 2, 3, 4, 5], ddof=1) / 100 / np.sqrt(5)  # t of 4 degrees
-    assert (row["ci_low"], row["ci_high"]) == pytest.approx((0.03 - half, 0.03 + half))
+    assert row["difference"] == pytest.approx(0.11)
+    half = 2.7764451 * np.std([1, 4, 9, 16, 25], ddof=1) / 100 / np.sqrt(5)  # t of 4 degrees
+    assert (row["ci_low"], row["ci_high"]) == pytest.approx((0.11 - half, 0.11 + half))
     # of fewer allocations, the same ones are compared
     some = auc[auc["valid_mouse"] == "1"]
     (row,) = reproduction.reproduce(some, same_animals(), {"cnn": PAIRS["cnn"]}).to_dict("records")
     assert row["interval"] == "paired, 4 allocations of 4 mice" and row["n"] == 4
-    assert row["difference"] == pytest.approx((0.02 + 0.03 + 0.04 + 0.05) / 4)
+    assert row["difference"] == pytest.approx((0.04 + 0.09 + 0.16 + 0.25) / 4)
 
 
 def test_a_decoder_without_aucs_is_named():

@@ -91,6 +91,20 @@ def test_gaps_are_means_of_mice_with_their_interval():
     assert "net: not made, " in found.loc[("others_near", "others_far"), "sentence"]
 
 
+def test_other_mice_are_the_mean_over_allocations_in_score_number_and_days():
+    study = study_auc(**STUDY)
+    second = study[study["allocation"] == "1"]
+    more = second.assign(allocation="2", auc=second["auc"] + 0.1)
+    table = ceiling_gaps.table(HELD, pd.concat([study, more]), SESSIONS, DATES)
+    row = table.set_index(["arm", "session"]).loc["others", "a1"]
+    # .85, .95 and 1.05; three sessions of one mouse, six of two and again
+    assert row["auc"] == pytest.approx(0.95) and row["n_train"] == 5
+    kept = more.assign(allocation="3", auc=0.35)
+    table = ceiling_gaps.table(HELD, pd.concat([study, more, kept]), SESSIONS, DATES)
+    row = table.set_index(["arm", "session"]).loc["others", "a1"]
+    assert row["auc"] == pytest.approx((0.85 + 0.95 + 1.05 + 0.35) / 4) and row["n_train"] == 5.25
+
+
 def test_decoders_and_mice_stand_in_the_order_of_the_table_not_of_letters():
     turned = pd.concat([rows()[::-1], rows()[::-1].assign(decoder="a")])
     assert list(dict.fromkeys(ceiling_gaps.of_mice(turned)["decoder"])) == ["net", "a"]

@@ -65,6 +65,16 @@ def test_a_loss_is_of_the_same_mouse_with_mice_as_the_unit():
     assert rows.iloc[1]["loss"] == pytest.approx(-0.01) and np.isnan(rows.iloc[1]["loss_low"])
 
 
+def test_a_mouse_is_the_mean_of_its_allocations_and_a_cohort_that_of_its_mice():
+    aucs = [("3", (0.5, 0.6, 1.0)), ("1", (0.6,)), ("2", (0.95,))]
+    each = [(train, test, auc) for train in ("x+y", "1+2") for test, some in aucs for auc in some]
+    rows = cohort_matrix.table(auc_of(*each), COHORTS)
+    np.testing.assert_allclose(rows["auc"], (0.7 + 0.6 + 0.95) / 3)
+    halved = [(train, test, auc - 0.1 * auc * (train == "x+y")) for train, test, auc in each]
+    lost = cohort_matrix.table(auc_of(*halved), COHORTS)["loss"].iloc[1]
+    assert lost == pytest.approx(0.075)
+
+
 def test_a_loss_needs_mice_that_were_tested_from_both():
     rows = cohort_matrix.table(auc_of(("1+2", "3", 0.9), ("x+y", "1", 0.8)), COHORTS)
     across = rows.iloc[1]

@@ -439,13 +439,14 @@ def test_sentence(change, words):
 
 
 def test_chance_counts_permutations_not_allocations():
-    rows = [(name, auc) for name, auc in (("gru", 0.9), ("n1", 0.5), ("n2", 0.6)) for _ in "123"]
+    means = {"gru": 0.9, "n1": 0.5, "n2": 0.6, "n3": 0.85}
+    rows = [(name, auc + off) for name, auc in means.items() for off in (-0.04, -0.02, 0.06)]
     table = pd.DataFrame(rows, columns=["decoder", "auc"])
-    found = chance_tests.permuted_labels(table, {"gru": ["n1", "n2"], "n2": ["n1"]})
+    found = chance_tests.permuted_labels(table, {"gru": ["n1", "n2", "n3"], "n2": ["n1"]})
     row = as_tabled(found, "permuted_labels").iloc[0]
-    assert (row["n_null"], row["p"], row["smallest_p"]) == (2, 1 / 3, 1 / 3)
-    assert (row["null_mean"], row["null_max"]) == (pytest.approx(0.55), pytest.approx(0.6))
-    assert "which cannot go below 0.333 (draws: 2; 19 reach .05" in as_read(row["sentence"])
+    assert (row["n_null"], row["p"], row["smallest_p"]) == (3, 1 / 4, 1 / 4)
+    assert (row["null_mean"], row["null_max"]) == (pytest.approx(0.65), pytest.approx(0.85))
+    assert "which cannot go below 0.25 (draws: 3; 19 reach .05" in as_read(row["sentence"])
 
 
 @pytest.mark.parametrize(("nulls", "few"), [(18, True), (19, False)])
