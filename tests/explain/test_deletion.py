@@ -190,6 +190,20 @@ def test_luck_exchanges_areas_and_not_what_hides_all_but_one():
         assert (one != own)[:, :-1].sum() > 16
 
 
+def test_masks_say_of_a_state_what_they_say_in_its_frames_and_nothing_in_others():
+    index = pd.MultiIndex.from_tuples([("x", "m"), ("y", "d")], names=["allocation", "test_mouse"])
+    values = np.arange(2.0 * len(MASKS)).reshape(2, 1, -1)  # of which one is 0
+    own = np.full((1, len(MASKS)), 99.0)  # of the test mouse, which is left out
+    signed = {
+        f"in_{state}": pd.DataFrame(np.concatenate([one, own]), index, MASKS.names)
+        for state, one in zip(("walk", "groom"), values, strict=True)
+    }
+    target, rng = Target("states", ("walk", "groom")), np.random.default_rng(0)
+    found = map_check.said_by_masks(signed, ("d",), MASKS, target, 0, rng)
+    for (one,), (expected,) in zip(found, values, strict=True):
+        np.testing.assert_array_equal(one, [np.zeros(len(MASKS)), expected])
+
+
 def test_each_removal_is_made_once_and_few_frames_are_enough(monkeypatch):
     few = np.arange(1, 31)
     hiding, seen, logits = areas({2: 1.0}, few=few), [], Masked.logits
