@@ -316,6 +316,15 @@ def test_nwb_files_that_are_not_what_is_needed_are_named(tmp_path, edit, words):
         readers.read_session(path, covariates=["speed", "pupil"])
 
 
+@pytest.mark.parametrize("more", [19, 20])
+def test_what_a_file_holds_instead_is_named_up_to_twenty(tmp_path, more):
+    names = [f"x{i:02}" for i in range(more)]
+    held = ", ".join(["image", *names][:20])
+    path = hdf5(tmp_path / "s.h5", image=[0], **dict.fromkeys(names, 1.0))
+    with pytest.raises(UserError, match=rf"s\.h5: no 'images' in it; it holds: {held}$"):
+        readers.read_session(path)
+
+
 def test_covariates_have_a_value_for_each_time_of_their_clock(tmp_path):
     path = hdf5(tmp_path / "s.h5", **PLAIN, speed=np.arange(10.0), pupil=np.arange(9.0))
     (speed, clock) = readers.read_session(path, covariates=["speed"]).covariates["speed"]

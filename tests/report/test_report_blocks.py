@@ -281,12 +281,12 @@ def test_names_of_mice_are_not_cut_from_the_figure(mice):
 def test_sessions_of_each_verdict_are_counted_by_mouse():
     verdicts = ["shifted", "in distribution", "unusable", "in distribution", "in distribution"]
     table = pd.DataFrame({"decoder": "cnn", "test_mouse": list("aaabb"), "verdict": verdicts})
-    why = ["moved", "", "dark; moved", "", ""]
+    why = ["moved", "", "dark; moved; small; noisy", "", ""]
     table = table.assign(why=why, predicted_auc=[0.6, 0.9, 0.6, 0.9, 0.8], predicted_error=0.1)
     table = table.assign(auc=0.9, others_auc=0.8)
     a, b = summaries.shift_summary(table).to_dict("records")
     assert (a["n"], a["n_0"], a["n_1"], a["n_2"]) == (3, 1, 1, 1)
-    assert (a["verdict"], a["why"]) == ("unusable", "dark; moved")
+    assert (a["verdict"], a["why"]) == ("unusable", "dark; moved; small")
     assert a["predicted_auc"] == pytest.approx(0.7)
     assert (b["n"], b["n_0"], b["n_1"], b["n_2"], b["verdict"]) == (2, 2, 0, 0, "in distribution")
 

@@ -1089,6 +1089,7 @@ def test_files_of_another_clock_are_paired_by_it(tmp_path, of, paired):
         ("m1_20240102_143005", None),
         ("m1_20240101", None),
         ("m1_20240101_1430", 5),  # to the minute
+        ("m1_20240101_14.30.06.500", 1),
     ],
 )
 def test_a_file_is_of_a_session_that_began_within_ten_minutes_and_has_none(file, seconds):

@@ -60,6 +60,7 @@ GROUPS = {
     "s1 alone": each("s{}", "1 2 3"),
     "s1 with one more count": each("{}_s{}_day{}", "m1 m2", "1 2", "1"),
     "words that vary within": each("{}_{}", "GC5 GC6", "odorant tones"),
+    "nine words that vary within": each("{}_{}", "GC5 GC6", "acc bcc ccc dcc ecc fcc gcc hcc icc"),
     "words that do not vary within": ["GC5_odorant", "GC6_tones", "GC7_odorant"],
     "ear marks that vary within": each("{}_{}", "GC5 GC6", "L R"),
     "letters that vary within": each("{}_{}", "GC5 GC6", "a b"),

@@ -96,6 +96,10 @@ GROUPS = {
     "brackets in names": ([*numbers("x[1]/a*_part{}.tif", 1, 2), "x[1]/b.tif"], []),
     "a start in common with others": ([*numbers("x/a_part{}.tif", 1, 2), "x/a_partly.tif"], []),
     "numbers that begin alike": ([*numbers("x/a_part{}.tif", 11, 12), "x/a_part2.tif"], []),
+    "a start and an end that overlap": (
+        [*numbers("x/a_part{}.tif", 1, 11), "x/a_party.tif"],
+        [],
+    ),
     "files that no pattern names": (["x/a_part1.tif", "x/a pt 2.tif", "x/a_b.tif"], []),
 }
 

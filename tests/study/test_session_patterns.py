@@ -31,6 +31,15 @@ GROUPS = {
         *["20240101/m1.tif", "20240102/m2.tif", "20240103/m3.tif"],
         *["c1/m1_speed.csv", "c2/m2_speed.csv", "c3/m3_speed.csv"],
     ],
+    "a word of what was done before the mouse": [
+        *each("raw_{}_{}.tif", MICE, DAYS),
+        *each("{}_{}_speed.csv", MICE, DAYS),
+    ],
+    "many versions of a movie": [
+        *each("{}/rec{}.tif", MICE, "_raw _reg _binned _final _dff _corrected _copy"),
+        *each("{}/rec_speed.csv", MICE),
+    ],
+    "a name longer than a config holds": each(f"ä{{}}{'x' * 70}{{}}", "a b", ".tif _speed.csv"),
     "one session a mouse": each("{}/{}", MICE, "a.tif a.csv"),
     "Pos0 tells no session": each("{}/x_{}/{}", MICE, "1", "Pos0.tif a.csv"),
     "folders that differ": [

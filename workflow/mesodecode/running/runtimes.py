@@ -47,7 +47,7 @@ def collect(
     return [
         {"rule": rule, "missing": _missing(files, known)}
         | _sums([line for lines in files.values() for line in lines])
-        for rule, files in sorted(found.items())
+        for rule, files in found.items()
     ]
 
 
