@@ -5,12 +5,14 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 import torch
 
 import fresh
+from kept import assert_kept
 from mesodecode import cli
 from mesodecode.simulation import simulate
 from mesodecode.study import schema
@@ -76,6 +78,64 @@ def test_out_of_memory_names_the_settings_to_lower(monkeypatch, capsys, error):
 )
 def test_every_verb_names_what_it_has(monkeypatch, capsys, line, settings):
     assert f"; lower {settings}" in fails_with(monkeypatch, capsys, CUDA, line)
+
+
+@pytest.mark.parametrize(
+    ("error", "said"),
+    [
+        (
+            OSError(errno.ENOSPC, "x", "o.h5"),
+            "o.h5: no space left (No space left on device); free s",
+        ),
+        (
+            OSError(errno.EDQUOT, "said"),
+            "[Errno 122] said: no space left (Disk quota exceeded); fr",
+        ),
+        (
+            OSError(errno.EFBIG, "x", "o.h5"),
+            "o.h5: no space left (File too large); take a disk of larger files (FAT ends at 4 GB), "
+            "or raise `ulimit -f`, and run it again",
+        ),
+        (
+            FileNotFoundError(errno.ENOENT, "x", "a.h5"),
+            "a.h5: No such file or directory; check the path, from the folder that the command ru",
+        ),
+        (
+            OSError(errno.EIO, "x", "a.h5"),
+            "a.h5: Input/output error; the disk or its connection fa",
+        ),
+        (OSError(errno.EIO, "in two\n lines"), "[Errno 5] in two lines"),
+        (
+            RuntimeError("HIP out of memory. Tried"),
+            "out of memory (HIP out of memory); lower batch",
+        ),
+        (
+            RuntimeError("not enough memory: you tried"),
+            "out of memory (not enough memory: you trie",
+        ),
+        (MemoryError(), "out of memory (MemoryError); lower batch_size or half_window"),
+        (
+            OSError(errno.ENOMEM, "x. y"),
+            "out of memory ([Errno 12] x. y); lower batch_size or half",
+        ),
+        (RuntimeError("a bug. Of ours"), None),
+    ],
+)
+def test_errors_of_the_machine_are_a_line_with_what_to_do(error, said):
+    args = SimpleNamespace(verb="train-roi", batch_size=3, half_window=2)
+    found = cli._of_machine(error, args)
+    assert found is None if said is None else found.startswith(said)
+    assert said is None or "run_length" not in found
+    if "out of memory" in str(said):
+        assert cli._of_machine(error, SimpleNamespace(verb="cutout")).endswith(
+            "; lower image_size in the config (or raise blocks)"
+        )
+
+
+def test_the_list_of_verbs_is_that_which_was_read(monkeypatch):
+    """`HELP=write pytest -n 0 …` writes it anew."""
+    monkeypatch.setenv("COLUMNS", "140")
+    assert_kept(cli.parser().format_help(), Path(__file__).with_name("help.txt"), "HELP")
 
 
 def test_a_bug_keeps_its_traceback(monkeypatch, capsys):
