@@ -99,7 +99,7 @@ def q():
     for one in one: one.x
 def r():
     (lambda one: one)
-    [one for one in x]
+    [one for one in x], {one for one in x}, {one: 1 for one in x}, list(one for one in x)
     return one.x
 ----
 if x:
