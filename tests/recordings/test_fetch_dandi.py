@@ -181,6 +181,18 @@ def test_parts_of_the_archives_digest(tmp_path, monkeypatch):
     assert dandi.etag(tmp_path / "x") == f"{hashlib.md5(parts).hexdigest()}-3"
 
 
+def test_parts_have_64_mib_or_more_where_there_would_be_ten_thousand(tmp_path, monkeypatch):
+    path, whole = tmp_path / "x", 64 << 20
+    path.touch()
+    os.truncate(path, whole + 1)
+    parts = bytes.fromhex("7f614da9329cd3aebf59b91aadc30bf0") + hashlib.md5(b"\0").digest()
+    assert dandi.etag(path) == f"{hashlib.md5(parts).hexdigest()}-2"
+    monkeypatch.setattr(dandi, "PART", 1)
+    for size, n_parts in ((9_999, 9_999), (10_000, 10_000), (10_001, 5_001), (20_001, 6_667)):
+        os.truncate(path, size)
+        assert dandi.etag(path).endswith(f"-{n_parts}")
+
+
 @pytest.mark.parametrize(
     ("change", "source", "line"),
     [

@@ -407,6 +407,7 @@ def test_what_is_decoded_of_one_file(capsys, tmp_path, monkeypatch):
         ),
         "states without a name": lambda: told({"states": [*names[:7], "d"]}, "states", **abc),
         "many states without a name": lambda: told({"states": list("defghijk")}, "states", **abc),
+        "five states without a name": lambda: told({"states": list("defghabc")}, "states", **abc),
         "states that are missing": lambda: told({"states": [*names[:7], ""]}, "states", **abc),
         "states that are not there": lambda: told({"x": names}, "states", **abc),
         "states of times": lambda: told(
