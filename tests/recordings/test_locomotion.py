@@ -360,3 +360,29 @@ def test_states_of_any_speed_are_those_of_a_slow_loop(below, min_bout, cut):
         speed, frame_rate=10.0, above=2.0, below=below, min_bout=min_bout, segment=segment
     )
     assert found.tolist() == expected and found.dtype == np.uint8
+
+
+PAUSED = np.r_[np.arange(0, 1, 0.1), 9 + np.arange(0, 1, 0.1)]  # s, of 10 a second but for a pause
+
+
+@pytest.mark.parametrize(
+    ("time", "frames", "averaged"),
+    [
+        (PAUSED, np.arange(20) / 2, True),  # by most intervals, whatever the longest
+        (np.arange(0, 10, 0.5), np.r_[0:2:0.5, 8:10:0.5], False),
+        (np.arange(0, 10, 0.375), np.arange(20) / 2, True),  # 4/3 of the frames' rate
+        (np.arange(0, 10, 0.38), np.arange(20) / 2, False),
+        (np.arange(0, 10, 0.1), np.r_[0:2:0.5, 8:10:0.5], True),
+    ],
+)
+def test_a_trace_is_resampled_by_most_intervals_of_samples_and_frames(time, frames, averaged):
+    values = np.random.default_rng(1).random(len(time))
+    lasts = np.diff(frames)
+    usual = sorted(lasts)[len(lasts) // 2]
+    ends = frames + np.array([n if n < 1.5 * usual else usual for n in [*lasts, usual]])
+    expected = np.interp(frames, time, values)
+    if averaged:
+        for i, (start, stop) in enumerate(zip(frames, ends, strict=True)):
+            inside = (time >= start) & (time < stop)
+            expected[i] = values[inside].mean() if inside.any() else expected[i]
+    np.testing.assert_allclose(locomotion.at_frames(values, time, frames), expected)
