@@ -593,8 +593,8 @@ def of(n_values, n_frames, n_raw=None, every=1, time=None, first=0, orders=None)
     return float(found[0]), float(found[-1]), len(found)
 
 
-def rate(measured, given, scale=1.0):
-    time = np.arange(5) / measured * scale
+def rate(measured, given, scale=1.0, pause=0.0):
+    time = np.arange(5) / measured * scale + pause * (np.arange(5) > 3)
     return clocks.check_times(time, "t", "t.npy", given) is time
 
 
@@ -650,6 +650,7 @@ def test_time_stamps_in_seconds(capsys):
 
 def test_time_stamps_of_frames(capsys):
     edges = np.sort(np.r_[np.arange(20) / 10, np.arange(20) / 10 + 0.03])
+    shaken = edges + np.where(np.arange(40) % 4 == 1, 0.025, 0) + 10 * (np.arange(40) > 20)
     cases = {
         "one a frame": lambda: of(20, 20),
         "one a frame of all channels": lambda: of(40, 20, 40, 2, first=1),
@@ -659,6 +660,9 @@ def test_time_stamps_of_frames(capsys):
         "of the signal, of which some were left out": lambda: Frames(
             4, 10.0, None, np.array([2, 6, 8, 10]), 12
         ).among(6),
+        "of the signal, of which many were left out": lambda: Frames(
+            4, 10.0, None, np.array([2, 10, 12, 14]), 16
+        ).among(8),
         "of frames that take no turns": lambda: Frames(
             4, 10.0, None, np.array([2, 5, 8, 10]), 12
         ).among(6),
@@ -668,6 +672,7 @@ def test_time_stamps_of_frames(capsys):
         "both edges": lambda: of(40, 20, time=edges),
         "both edges of all channels": lambda: of(40, 10, 20, 2, time=edges, first=1),
         "twice as many, at random": lambda: of(40, 20, time=np.arange(40.0) ** 1.7),
+        "twice as many, at random but for a pause": lambda: of(40, 20, time=shaken),
         "three too many": lambda: of(23, 20),
         "four too many": lambda: of(24, 20),
         "three missing": lambda: of(17, 20),
@@ -677,6 +682,7 @@ def test_time_stamps_of_frames(capsys):
         "more than a hundredth missing of many": lambda: of(494, 500),
         "as many as rows": lambda: of(16, 20, orders={"YTX": 16}),
         "at the rate": lambda: rate(10, 10),
+        "at the rate, but for a pause": lambda: rate(10, 10, pause=7.0),
         "5 % faster": lambda: rate(10.49, 10),
         "more than 5 % faster": lambda: rate(10.51, 10),
         "5 % slower": lambda: rate(9.51, 10),

@@ -130,6 +130,7 @@ def way(step, time=GAP, unit="counts", usual=2.0):
 def test_gaps_between_samples(capsys):
     late, two = GAP + 0.3, np.r_[0:1:0.1, 2:3:0.1, 5:6:0.1]
     slow = np.r_[0:6:1.0]
+    uneven = np.cumsum([0] + [0.1] * 20 + [0.25] * 8 + [2.0] + [0.1] * 11)
     cases = {
         "0 before a gap": lambda: speed(18, 19),
         "0 at its end": lambda: speed(19),
@@ -160,6 +161,7 @@ def test_gaps_between_samples(capsys):
         "states logged time and again, 0 before": lambda: at_frames(
             "states", np.where(np.isin(np.arange(40), (3, 4, 12)), 1, 0), GAP
         ),
+        "states logged at uneven times": lambda: at_frames("states", [0] * 41, uneven),
         "states that change at each sample": lambda: at_frames("states", np.arange(40) % 2, GAP),
         "a first change to run": lambda: at_frames("states", [1, 0, 1], [0.5, 1, 3]),
         "a first change to run at 0.25 s": lambda: at_frames("states", [1, 0, 1], [0.25, 1, 3]),
@@ -209,6 +211,9 @@ def test_where_samples_are_placed(capsys):
         ),
         # a place stays where it is before its first sample and after its last
         "a place that is logged as it changes": lambda: placed(range(8), own=rare, rests=True),
+        "a place that is logged as it changes, of faster frames": lambda: placed(
+            range(8), own=rare, rests=True, frames=Frames(20, 4.0)
+        ),
         "a speed that is logged as it changes": lambda: placed(range(8), own=rare),
         "a place logged long after": lambda: placed(range(8), own=np.array(rare) + 1.2, rests=True),
         "a place logged until long before": lambda: placed(

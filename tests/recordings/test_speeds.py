@@ -97,6 +97,9 @@ def test_what_speeds_are_made_of_and_what_is_refused(capsys):
         "a wheel that begins anew": lambda: wheel(30 * np.arange(12) % 100),
         "a wheel that tells less than 100 cm/s": lambda: wheel(10 * np.arange(40) % 100, turn=24.5),
         "a wheel that tells 100 cm/s": lambda: wheel(10 * np.arange(40) % 100, turn=25.0),
+        "a wheel that tells 100 cm/s, but for a pause": lambda: wheel(
+            10 * np.arange(40) % 100, turn=25.0, time=[*np.arange(39) / 8, 30.0], n_frames=39
+        ),
         "a wheel as fast as a mouse": lambda: wheel(250 * np.arange(10), turn=25.0),
         "a wheel faster than a mouse": lambda: wheel(251 * np.arange(10), turn=25.0),
         "a wheel that trembles": lambda: wheel(np.cumsum(NOISE)),

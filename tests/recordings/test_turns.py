@@ -182,8 +182,8 @@ def test_a_dark_frame_has_half_the_light_and_a_fifth_of_the_contrast_of_the_dark
     first, dark
 ):
     lit = [(100, 200), (60, 100)]  # by the second half of the movie
-    tiles = tiles_of(first, (1000, 3000), *lit, *lit, *lit, (5000, 5000))
-    assert turns.dark_frames(tiles, 2).tolist() == [dark, *[False] * 8]
+    tiles = tiles_of(first, (1000, 3000), *lit, *lit, *lit, lit[0], (5000, 5000))  # a flash
+    assert turns.dark_frames(tiles, 2).tolist() == [dark, *[False] * 9]
 
 
 @pytest.mark.parametrize(
