@@ -6,6 +6,9 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
+import pytest
+from matplotlib.colors import to_hex
 
 from drawn import as_drawn
 from mesodecode.recordings import qc, qc_figure
@@ -95,3 +98,20 @@ def test_what_a_light_source_shows_is_the_signal():
     np.testing.assert_array_equal(found.brightness, found.recorded.brightness[1 : 2 * T : 2])
     told = replace(found, signal_frames=np.arange(T) + 7)
     np.testing.assert_array_equal(told.brightness, found.recorded.brightness[7 : T + 7])
+
+
+@pytest.mark.parametrize(("n", "row", "size"), [(2, 4.6, 5.5), (3, 3.2, 4.5)])
+def test_a_cohort_page_of_many_sessions_has_lower_rows(monkeypatch, n, row, size):
+    monkeypatch.setattr(qc_figure, "MOST_ROWS", 2)
+    one = qc.check_session(session(n=300), schema.defaults("qc"))
+    table = pd.concat([one.assign(session=f"s{i}") for i in range(n)], ignore_index=True)
+    figure = qc_figure.cohort_page(table[table["check"].isin(["duration", "bouts"])])
+    width, height = figure.get_size_inches() * 25.4
+    assert (width, height) == (pytest.approx(174), pytest.approx(30 + row * n))
+    axes = figure.axes[0]
+    assert {text.get_fontsize() for text in axes.texts} == {size}
+    assert {label.get_fontsize() for label in axes.get_yticklabels()} == {size + 0.5}
+    assert len(axes.get_yticklabels()) == n
+    (legend,) = figure.legends  # of whatever is there, and of no check that could not be made
+    found = [to_hex(patch.get_facecolor()).upper() for patch in legend.get_patches()]
+    assert found == [qc_figure.COLOURS[verdict] for verdict in ("pass", "warn", "fail")]

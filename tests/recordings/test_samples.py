@@ -84,6 +84,9 @@ def test_samples_cover_the_movie_by_one_clock(capsys):
         "numbers of some of the frames": lambda: spans(np.arange(96.0), guessed=True),
         "numbers of 95 of 100 frames": lambda: spans(np.arange(95.0), guessed=True),
         "numbers of fewer frames": lambda: spans(np.arange(94.0), guessed=True),
+        "as another order, of fewer frames": lambda: spans(
+            np.arange(0, 5, 0.1), orders={"XTY": 50}, sure=False
+        ),
         "in ms, with frames in it": lambda: spans(
             100.0 * np.arange(101), starts=100 + each, guessed=True
         ),
@@ -111,6 +114,17 @@ GAP = np.r_[0:2:0.1, 4:6:0.1]  # s; 20 samples, 2 s without any, 20 samples
 
 def at_frames(kind, values, time, n_frames=30, rate=5.0, starts=None):
     held = trace(values, time, Frames(n_frames, rate, starts))
+    return getattr(held, f"{kind}_at_frames")(held.values())
+
+
+def rare(gap):
+    """Twenty samples, one every 0.3 s but for a gap."""
+    return np.r_[np.arange(10) * 0.3, 2.7 + gap + np.arange(10) * 0.3]
+
+
+def placed_alone(kind):
+    held = trace([0, 1, 0], [0, 1, 9], None)
+    held.check_way(np.array([0, 1, 99]))
     return getattr(held, f"{kind}_at_frames")(held.values())
 
 
@@ -148,6 +162,27 @@ def test_gaps_between_samples(capsys):
         "slow samples have no gap": lambda: at_frames("speed", np.arange(6.0), slow),
         "a gap of a speed is 1.5 s at most": lambda: at_frames(
             "speed", np.r_[np.zeros(7), 9.0], np.r_[0:2.8:0.4, 5.0]
+        ),
+        "a gap of a speed of a little more than 1.5 s": lambda: at_frames(
+            "speed", np.full(12, 3.0), np.arange(12) * 0.35 + 1.25 * (np.arange(12) > 5), 80, 20
+        ),
+        "a gap of 4.9 medians": lambda: at_frames("trace", np.arange(20.0), rare(1.47), 160, 20.0),
+        "a gap of 5.1 medians": lambda: at_frames("trace", np.arange(20.0), rare(1.53), 160, 20.0),
+        "a gap without a frame in its middle": lambda: at_frames(
+            "trace", np.arange(20.0), rare(1.6), 10, 1.25
+        ),
+        "words for numbers": lambda: trace(list("ab"), None, None).numbers(),
+        "words for a speed": lambda: at_frames("speed", list("abc"), None),
+        **{
+            f"{kind}, no times": (lambda kind=kind: at_frames(kind, np.arange(30), None))
+            for kind in ("states", "trace", "codes", "segment")
+        },
+        **{
+            f"{kind}, no frames": (lambda kind=kind: placed_alone(kind))
+            for kind in ("speed", "states", "trace", "codes", "segment")
+        },
+        "a first change to run, and a last to rest": lambda: at_frames(
+            "states", [1, 0], [0.5, 3.0]
         ),
         "no times": lambda: at_frames("speed", np.arange(30.0), None),
         # a wheel
