@@ -69,10 +69,12 @@ def pack(a, b, how):
     """Return three bytes of each two pixels of 12 bits, as two formats of cameras have them."""
     if how == "Mono12p":
         return np.stack([a & 255, a >> 8 | (b & 15) << 4, b >> 4], axis=1)
+    if how == "the high bits first":
+        return np.stack([a >> 4, (a & 15) << 4 | b >> 8, b & 255], axis=1)
     return np.stack([a >> 4, a & 15 | (b & 15) << 4, b >> 4], axis=1)
 
 
-@pytest.mark.parametrize("how", ["Mono12p", "Mono12Packed"])
+@pytest.mark.parametrize("how", ["Mono12p", "Mono12Packed", "the high bits first"])
 def test_pixels_of_12_bits_that_are_packed_are_refused(tmp_path, how):
     """Four frames of them are as many bytes as three of 16 bits."""
     x, y = np.meshgrid(np.linspace(-1, 1, 40), np.linspace(-1, 1, 32))
@@ -303,3 +305,25 @@ def test_neighbours_of_noise_differ_by_about_as_much_as_all():
     assert flat._rough(np.array([0, 255], np.uint8)) == 2  # no overflow
     rough = flat._rough(np.random.default_rng(0).normal(size=9999))
     assert rough == pytest.approx(2 / np.sqrt(2), rel=0.02)  # of a normal distribution
+
+
+def test_of_real_numbers_no_order_of_bytes_is_said(tmp_path, capsys):
+    smooth = (1000 + np.arange(64 * 80.0).reshape(64, 80) / 7).astype(">f4")
+    smooth.tofile(tmp_path / "a.raw")
+    with np.errstate(all="ignore"):
+        read(tmp_path / "a.raw", shape=(64, 80), dtype="float32")
+    assert capsys.readouterr().err == ""
+
+
+@pytest.mark.parametrize("how", ["Mono12p", "Mono12Packed", "the high bits first"])
+def test_packed_pixels_are_as_rough_as_they_are_once_they_are_apart(tmp_path, how):
+    """A ramp: each way of cameras finds it, so that the least rough is that of the ramp."""
+    ramp = np.tile(np.arange(0, 4000, 5), 8).astype(np.uint16)
+    packed = pack(*ramp.reshape(-1, 2).T, how).astype(np.uint8).ravel()
+    packed.tofile(tmp_path / "a.raw")
+    n = len(packed) // 2
+    layout = flat.Layout("TYX", {"Y": 1, "X": n}, np.dtype("u2"), "movie_shape")
+    begin = layout.frame_bytes // 6 * 3 // 3 * 2  # the pixel that the look begins with
+    least = flat._rough(ramp[begin : begin + n // 2 * 2])
+    assert flat._packed(tmp_path / "a.raw", layout, n, 2.01 * least)
+    assert not flat._packed(tmp_path / "a.raw", layout, n, 1.99 * least)

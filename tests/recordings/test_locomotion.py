@@ -386,3 +386,12 @@ def test_a_trace_is_resampled_by_most_intervals_of_samples_and_frames(time, fram
             inside = (time >= start) & (time < stop)
             expected[i] = values[inside].mean() if inside.any() else expected[i]
     np.testing.assert_allclose(locomotion.at_frames(values, time, frames), expected)
+
+
+def test_a_frame_is_of_what_begins_in_its_middle_and_not_of_what_ends_there():
+    frames = np.arange(5.0)  # middles at 0.5, 1.5 …
+    found = locomotion.within(np.array([2.5, 0.5]), np.array([4.5, 1.5]), frames)
+    assert found.tolist() == [1, 0, 1, 1, 0]
+    assert locomotion.held_at(np.array([7, 8, 9]), np.array([0.5, 1.5, 3.6]), frames).tolist() == [
+        *(7, 8, 8, 8, 9),
+    ]

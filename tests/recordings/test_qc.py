@@ -437,6 +437,20 @@ def test_measures_are_those_of_the_whole_movie(size, tile, monkeypatch):
     assert found.full_scale == 4095 and np.flatnonzero(found.saturated).tolist() == [55]
 
 
+@pytest.mark.parametrize("piece", [1, 3 * 576, 1 << 21])
+@pytest.mark.parametrize("size", [7, 100])
+def test_measures_are_those_of_frames_of_any_piece(piece, size, monkeypatch):
+    monkeypatch.setattr(qc_measures, "PIECE", piece)
+    frames = brain(73)
+    frames[40:] += 100
+    found = measures_of(frames, size)
+    edges = np.linspace(0, 73, 21).astype(int)
+    parts = [frames[a:b].mean(axis=0) for a, b in itertools.pairwise(edges)]
+    np.testing.assert_allclose(found.parts, parts, rtol=1e-5)
+    np.testing.assert_allclose(found.brightness, frames.mean(axis=(1, 2)), rtol=1e-6)
+    np.testing.assert_allclose(found.sd, frames.std(axis=0), rtol=1e-4)
+
+
 def test_full_scale_is_that_of_the_smallest_camera_that_fits():
     frames = np.full((6, 2, 2), 10, np.uint16)
     frames[0, 0, 0], frames[3, 0, 0] = 1023, 3000  # 10 bits at first, then it must be 12

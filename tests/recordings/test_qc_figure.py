@@ -53,7 +53,9 @@ def corrected():
          "sd_after": 0.05}
         for step, value, unit, words, before in (
             ("channels", 1300, "frames", "channel 2 of 2", np.nan),
+            ("dark", 100, "counts", "100.0 counts subtracted", 0.07),
             ("motion", 0.4, "px", "shifts of 0.40 px", 0.06),
+            ("dff", np.nan, "s", "F0: mean over the whole recording", 0.05),
         )
     ]  # fmt: skip
     found = session(
