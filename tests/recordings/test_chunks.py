@@ -152,3 +152,22 @@ def test_a_plane_that_is_noise_in_part_only_is_deflated():
     assert chunks._is_noise(noise) and not chunks._is_noise(flat)
     for halves in ((noise, flat), (flat, noise)):
         assert not chunks._is_noise(np.concatenate(halves))
+
+
+@pytest.mark.parametrize("kind", ["never written", "without filters", "shuffled alone"])
+def test_chunks_that_are_stored_in_another_way_are_left_to_hdf5(tmp_path, kind):
+    frames = np.arange(4 * 2 * 3, dtype=np.uint16).reshape(4, 2, 3)
+    with h5py.File(tmp_path / "a.h5", "w") as file:
+        data = file.create_dataset("frames", (4, 2, 3), "u2", chunks=(2, 2, 3), **chunks.FILTERS)
+        data[:2] = frames[:2]
+        if kind == "never written":
+            frames[2:] = 0
+        elif kind == "without filters":  # HDF5 keeps which of them a chunk went without
+            data.id.write_direct_chunk((2, 0, 0), frames[2:].tobytes(), filter_mask=0b11)
+        else:
+            planes = frames[2:].view(np.uint8).reshape(-1, 2).T
+            data.id.write_direct_chunk((2, 0, 0), planes.tobytes(), filter_mask=0b10)
+    assert chunks.planes_of(tmp_path / "a.h5") is None
+    np.testing.assert_array_equal(chunks.read_frames(tmp_path / "a.h5"), frames)
+    np.testing.assert_array_equal(chunks.read_frames(tmp_path / "a.h5", 1, 3), frames[1:3])
+    np.testing.assert_array_equal(chunks.read_frames(tmp_path / "a.h5", 0, 2), frames[:2])

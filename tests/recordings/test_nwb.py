@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import datetime
+import warnings
 from pathlib import Path
 
 import numpy as np
@@ -26,7 +27,7 @@ SVT = np.arange(10.0).reshape(5, 2)  # T, K
 
 
 @pytest.fixture(scope="module")
-def opened(tmp_path_factory):
+def path(tmp_path_factory):
     start = datetime.datetime(2024, 1, 1, tzinfo=datetime.UTC)
     file = NWBFile("d", "s1", start)
     channel = OpticalChannel(name="c", description="d", emission_lambda=520.0)
@@ -87,8 +88,13 @@ def opened(tmp_path_factory):
     where = tmp_path_factory.mktemp("nwb") / "x.nwb"
     with NWBHDF5IO(where, "w") as io:
         io.write(file)
-    with nwb.open_nwb(where) as opened:
-        yield opened
+    return where
+
+
+@pytest.fixture(scope="module")
+def opened(path):
+    with warnings.catch_warnings(action="error"), nwb.open_nwb(path) as found:  # says nothing
+        yield found
 
 
 @pytest.mark.filterwarnings("ignore:RoiResponseSeries")  # of those that are odd on purpose
