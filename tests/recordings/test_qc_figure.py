@@ -72,7 +72,9 @@ def corrected():
 
 def drawn(found, name):
     table = qc.check_session(found, schema.defaults("qc"))
-    as_drawn(qc_figure.session_page(found, table), name)
+    page = as_drawn(qc_figure.session_page(found, table), name)
+    bars = [image.colorbar for axes in page.axes for image in axes.images]
+    assert {tick.get_pad() for bar in bars for tick in bar.ax.xaxis.get_major_ticks()} == {1}
     return qc_figure.session_caption(found, table)
 
 

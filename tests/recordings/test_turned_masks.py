@@ -72,3 +72,39 @@ def test_preprocessing_says_so(tmp_path, capsys, key):
         assert main(["preprocess", *line.split()]) == 0
         said = "with rows and columns exchanged" in capsys.readouterr().err
         assert said == (name == "turned")
+
+
+def auc(inside, mean):
+    """Return how often a pixel inside is brighter than one outside, ties by half: pair by pair."""
+    a, b = mean[inside][:, None], mean[~inside][None]
+    return ((a > b) + 0.5 * (a == b)).mean()
+
+
+@pytest.mark.parametrize("shape", [(4, 7), (5, 5)])
+def test_the_way_that_fits_best_is_told_where_it_is_clear_and_the_mask_itself_is_not(shape):
+    rng, told = np.random.default_rng(3), []
+    for _ in range(150):
+        inside = rng.random(shape) < 0.3
+        if rng.random() < 0.5:  # of two ways that are nearly the same
+            inside |= inside[:, ::-1]
+            inside.flat[rng.integers(inside.size)] ^= True
+        ways = {
+            "": inside,
+            "mirrored left to right": np.fliplr(inside),
+            "upside down": np.flipud(inside),
+            "turned by 180 degrees": np.rot90(inside, 2),
+            "inverted (0 on the brain)": ~inside,
+        }
+        if shape[0] == shape[1]:
+            ways["with rows and columns exchanged"] = inside.T
+            ways["turned by 90 degrees"] = np.rot90(inside)
+            ways["turned by 90 degrees the other way"] = np.rot90(inside, 3)
+        true = ways[list(ways)[rng.integers(len(ways))]]
+        mean = 1.5 * (true | (rng.random(shape) < 0.1)) + rng.random(shape) * rng.uniform(1, 4)
+        found = {way: auc(one, mean) for way, one in ways.items()}
+        own = found.pop("")
+        best = max(found, key=found.get)
+        expected = best if found[best] > max(0.9, own + 0.1) else ""
+        assert better_turned(inside, mean) == expected
+        told.append((expected != "", 0.8 < own < 0.95 and found[best] > 0.9))
+    assert 20 < sum(one for one, _ in told) < 130 and sum(near for _, near in told) > 2
