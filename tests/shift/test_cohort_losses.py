@@ -85,6 +85,14 @@ def test_the_planted_difference_is_named_and_no_other():
     assert table.loc["rate", ["n_both", "n_larger"]].tolist() == [10, 10]
 
 
+def test_a_mouse_is_the_mean_of_its_rows_not_the_middle_one():
+    table = shift_of(list(np.linspace(0, 0.3, 10)), rotation=list(range(20, 30)))
+    at = (table["test_mouse"] == "l2") & (table["train_mice"].str[0] == "r")
+    numbers = table.columns[table.columns.str.endswith("_shift")].union(["auc"])
+    more = [table[at].assign(**table.loc[at, numbers] + off) for off in (-0.4, -0.2, 0.6)]
+    pd.testing.assert_frame_equal(found(pd.concat([table[~at], *more])), found(table))
+
+
 def test_p_is_the_share_of_exchanges_that_reach_as_much():
     """Three and three mice: all 36 exchanges within cohorts, slowly."""
     loss, far = [0.1, 0.3, 0.2, 0.5, 0.4, 0.6], [1, 3, 2, 6, 4, 5]
