@@ -239,8 +239,11 @@ def test_states_of_cutout_tables_are_read_beside_the_scores(tmp_path):
 def test_sessions_count_alike():
     one = deletion.Curves(0.5, 10, *[np.full((2, 3), 1.0)] * 3)
     two = dataclasses.replace(one, auc_intact=1.0, n=5, moved=np.full((2, 3), 4.0))
-    found = deletion.mean([one, two])
-    assert (found.auc_intact, found.n, found.moved[0, 0]) == (0.75, 15, 2.5)
+    three = dataclasses.replace(two, auc_intact=0.9, auc=np.full((2, 3), 1.9))
+    found = deletion.mean([one, two, three])
+    assert (found.auc_intact, found.n) == (pytest.approx(0.8), 20)
+    firsts = [one[0, 0] for one in (found.auc, found.moved, found.apart)]
+    assert firsts == pytest.approx([1.3, 3, 1])
     parts = found.parts()
     assert parts["moved"].shape == parts["moved_random"].shape == (1, 3)
 
