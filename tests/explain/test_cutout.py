@@ -417,6 +417,16 @@ def test_scores_are_those_of_one_window_at_a_time(kind, fill, monkeypatch):
         assert table.n_frames.eq(n_used).all()
 
 
+def test_images_of_one_brightness_stay_what_they_are_but_for_rounding():
+    """Their variance is 0, which rounding makes a little less of some."""
+    areas = np.zeros((1, 16, 16), bool)
+    areas[0, 4:8, 4:8] = True
+    images = torch.linspace(0.1, 3, 60)[:, None, None, None].expand(60, 3, 16, 16).contiguous()
+    hide = cutout_fill.Fill(areas, "road", 0.1, torch.device("cpu"))
+    made = torch.cat([*hide.passes(images, torch.arange(60), 64)])
+    torch.testing.assert_close(made, images.repeat(2, 1, 1, 1), rtol=0, atol=2e-3)
+
+
 def test_what_is_interpolated_is_noisy_and_a_frame_has_the_same_noise_in_all_its_images():
     rng = np.random.default_rng(4)
     frames = torch.as_tensor(rng.standard_normal((9, 20, 20)), dtype=torch.float32)
