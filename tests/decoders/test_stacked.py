@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import itertools
 import math
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -66,6 +68,15 @@ def test_the_memory_of_a_training_is_told_in_mib(monkeypatch):
         monkeypatch.setattr(module, "peak_memory", lambda _: 3 * 2**20)
     lines = [*side_by_side(maker())[0].history, *alone(maker(), 0)[1]]
     assert {line.peak_memory_mb for line in lines} == {3}
+
+
+def test_inputs_a_second_are_of_the_seconds_of_an_epoch(monkeypatch):
+    """By a clock that is a second later whenever it is asked: at the start, a step, the end."""
+    clock = itertools.count()
+    monkeypatch.setattr(stacked, "time", SimpleNamespace(monotonic=lambda: next(clock)))
+    found = side_by_side(maker(), batch_size=11, epochs=2)
+    rates = [[line.inputs_per_s for line in kept.history] for kept in found]
+    assert rates == [[(202 + 366 + 164) / 35] * 2] * 3  # of 34 steps an epoch
 
 
 @pytest.mark.parametrize("shape", SHAPES)

@@ -113,7 +113,10 @@ def test_the_loss_of_the_epoch_so_far_is_shown_now_and_then(monkeypatch):
 
     monkeypatch.setattr(train, "Progress", Shown)
     monkeypatch.setattr(train, "time", SimpleNamespace(monotonic=monotonic))
-    (line,) = run(epochs=1, batch_size=2).history
+    line, later = run(epochs=2, batch_size=2).history
+    for one in (line, later):  # of 100 steps, and at the start and the end of an epoch
+        assert (one.inputs_per_s, one.feed_share) == (200 / 202, 100 / 202)
+    shown = shown[:100]
     steps = [at for at, loss in enumerate(shown) if loss != (shown[at - 1] if at else None)]
     assert len(shown) == 100 and set(np.diff(steps)) == {5}  # of two looks at the clock each
     assert 0 < shown[-1] < 2 and abs(shown[-1] - line.train_loss) < 0.1
