@@ -86,6 +86,8 @@ def _panel(axes: Axes) -> list[str]:
     lines[0] += f" aspect {axes.get_aspect()}" * (axes.get_aspect() != "auto")
     box = axes.get_box_aspect()  # of the bar of colours, its length over its width
     lines[0] += "" if box is None else f" box {box:.4g}"
+    if "outline" in axes.spines:
+        lines[0] += f" lined {axes.spines['outline'].get_linewidth():.4g}"
     lines[0] += f" on {_color(axes.get_facecolor())}" * (_color(axes.get_facecolor()) != WHITE)
     lines += [f"  {name} {_axis(axis)}" for name, axis in (("x", axes.xaxis), ("y", axes.yaxis))]
     for artist in axes.get_children():

@@ -87,6 +87,12 @@ def test_refuses_recordings_of_different_types(tmp_path):
         Images([a, b])
 
 
+def test_all_that_windows_are_made_of_lies_on_the_device_that_was_asked_for():
+    source = Windows([session("a", 9), session("b", 8)], 2, 2, "meta")
+    held = [value for value in vars(source).values() if isinstance(value, torch.Tensor)]
+    assert len(held) == 3 and {value.device.type for value in held} == {"meta"}
+
+
 # --- windows -----------------------------------------------------------------------------------
 
 
