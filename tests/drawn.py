@@ -65,6 +65,8 @@ def _beside(figure: FigureBase) -> list[str]:
     lines = []
     for artist in figure.get_children():
         if isinstance(artist, SubFigure):
+            spec = f"{artist._subplotspec!r}"
+            lines += [f"part {spec}"] * ("ratios" in spec)
             lines += _beside(artist)
         elif artist is not figure.patch and not isinstance(artist, Axes):
             lines += _artist(artist)

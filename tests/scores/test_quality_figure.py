@@ -203,6 +203,15 @@ def test_without_a_speed_its_panel_says_so_and_a_cut_is_drawn_where_it_is_known(
     np.testing.assert_allclose(runs, [(-0.05, 0.15), (0.35, 0.55)])
 
 
+def test_sessions_of_which_none_has_an_auc_have_an_axis_from_below_chance():
+    sessions = pd.DataFrame({"test_mouse": ["a"], "session": ["s"], "auc": [np.nan]})
+    axes = Figure().add_subplot()
+    quality_figure.by_session(axes, sessions, ["a"])
+    assert (
+        axes.get_ylim()[0] == pytest.approx(0.45, abs=0.03) and np.isfinite(axes.get_ylim()).all()
+    )
+
+
 def test_a_bin_of_fewer_than_ten_frames_is_not_drawn_and_no_bin_is_said():
     rows = [
         (mouse, "a", "onset", x, y, n)
