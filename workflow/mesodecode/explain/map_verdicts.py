@@ -123,7 +123,7 @@ def gather(
         """Of an allocation its own (S,), of random ones (K, S); S = 0 where some were not made."""
         found = [getattr(one, name) for one in ordered]
         if not all(len(getattr(one, name.removesuffix("_random"))) for one in ordered):
-            found = [one[:1, :0] if len(one) else np.empty((1, 0)) for one in found]
+            found = [np.empty((1, 0))] * len(ordered)
         return np.array(found if name.endswith("_random") else [one[0] for one in found])
 
     of_output = by_output(timed)
