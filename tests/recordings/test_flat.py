@@ -251,6 +251,7 @@ def test_layouts_are_told_by_names_files_beside_and_headers(capsys, tmp_path, mo
             "a.dat",
             beside=umit() | {"AcqInfos.mat": {"AcqInfoStream": {"Height": 8, "Width": 9}}},
         ),
+        "Umit, with one number": lambda: told_layout("a.dat", beside={"a.mat": {"datSize": 3}}),
         "Umit's folder": lambda: told_layout(
             "a.dat", beside={"AcqInfos.mat": {"AcqInfoStream": {"Height": 8, "Width": 9}}}
         ),

@@ -9,6 +9,8 @@ import pytest
 import tifffile
 
 from make_movies import GRAY, read, refusal
+from mesodecode.base.files import UserError
+from mesodecode.recordings.axes import Asked
 from mesodecode.recordings.readers import tiff
 
 STACK = np.arange(6 * 8 * 9, dtype=np.uint16).reshape(6, 8, 9)
@@ -36,6 +38,15 @@ def test_packed_pages_that_are_fewer_than_frames_are_told(tmp_path, program):
     np.testing.assert_array_equal(read(path), STACK)
     end_after(path, 3)
     assert refusal(path) == f"{path}: 3 pages for 6 frames; truncated?"
+
+
+@pytest.mark.parametrize("alone", [False, True])
+def test_a_file_without_pages_is_told(tmp_path, alone):
+    path = tmp_path / "s.tif"
+    path.write_bytes(b"II*\0" + bytes(4))  # the first page is nowhere
+    with pytest.raises(UserError) as caught, tiff.open_movie(path, Asked(alone=alone)):
+        pass
+    assert str(caught.value) == f"{path}: a TIFF file without pages; truncated?"
 
 
 @pytest.mark.parametrize("packed", [{}, {"compression": "zlib"}])
