@@ -294,3 +294,21 @@ def test_paths_are_in_the_order_of_the_numbers_in_their_names():
 
 def test_a_setting_names_a_file_by_a_word_before_it():
     assert file_of("file:a/b.pt") == "a/b.pt" and file_of("imagenet") is None
+
+
+@pytest.mark.parametrize(
+    ("mice", "words"),
+    [
+        ("4", "mouse 4"),
+        ("WT-7", "mouse WT-7"),
+        ("a+b", "mice a, b"),
+        ("mouseA", "mouseA"),
+        ("Mice_2", "Mice_2"),
+        ("ANIMAL3", "ANIMAL3"),
+        ("mouseA+b", "mouseA, b"),
+        ("a+animal_b", "a, animal_b"),
+        ("a_mouse", "mouse a_mouse"),
+    ],
+)
+def test_mice_in_words(mice, words):
+    assert files.in_words(mice) == words

@@ -272,6 +272,7 @@ def test_the_panel_shows_what_is_predicted(target, made):
         console = Console(width=90, record=True, file=io.StringIO())
         console.print(view._table())
         shown.append(console.export_text())
+    assert max(map(len, shown[0].splitlines())) < 80  # no wider than what it holds
     for name in target.datasets:
         assert name in shown[0]
     assert ("41.5" if target is PX else "0.50") in shown[0]

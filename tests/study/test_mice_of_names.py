@@ -99,6 +99,8 @@ GROUPS = {
     "subjects": each("sub-{}/ses-{}/sub-{}_ses-{}", "01 02", "01 02", "01", "01"),
     "subjects behind dates": each("{}/mouse {}", "20240101 20240102", "3 4"),
     "no names": ["20240101", "20240102_s2", "stack"],
+    "marks around a folder's name": each("{}/{}", "(GC5) _GC6_ #12", "20240101 20240102"),
+    "marks around names": each("{}_{}", "(GC5) #12", "20240101 20240102"),
     "folders of other depths": ["m1/20240101/a", "m2/a", "x/y/m3/a"],
 }
 
