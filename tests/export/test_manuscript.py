@@ -264,3 +264,9 @@ def test_each_heading_has_the_cells_of_its_own_column(tmp_path, columns, shown):
     for (heading, names), found in zip(shown.items(), table.cells[0], strict=True):
         names = (names,) if isinstance(names, str) else names
         assert found == " to ".join(cell(heading, name) for name in names), heading
+
+
+def test_lines_of_csv_end_alike_on_every_system(tmp_path, monkeypatch):
+    table = write(pd.DataFrame({"mouse": ["a", "b"], "auc": [0.5, np.nan]}), tmp_path / "t.tsv")
+    monkeypatch.setattr("os.linesep", "\r\n")
+    assert manuscript.csv(table) == "mouse,auc\na,0.5\nb,nan\n"
