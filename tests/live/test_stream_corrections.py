@@ -223,6 +223,22 @@ def test_light_that_nobody_asked_for_is_said(capsys):
     assert said[0].startswith("camera: ")  # several may be live
 
 
+def test_frames_of_no_light_in_use_are_said_at_the_hundredth_in_a_row(capsys):
+    made, pixels = Corrections(DEFAULTS, RATE, "camera"), channel(0)[0]
+    lights = [*["470"] * 99, "1", *["470"] * 99, "1", *["470"] * 100]
+    for t, light in enumerate(lights):
+        assert len(made.push(Frame(t, pixels, light=light))) == (light == "1")
+        assert bool(capsys.readouterr().err) == (t == len(lights) - 1)
+
+
+@pytest.mark.parametrize("sign", [1, -1])
+def test_the_largest_value_of_a_pixel_is_one(sign):
+    made, largest = Corrections(DEFAULTS, RATE, "camera"), sign * 1e15
+    for t, value in enumerate((largest, np.nextafter(largest, sign * np.inf))):
+        assert len(made.push(Frame(t, np.full((H, W), value)))) == 1 - t
+    assert made.order.lost == 1
+
+
 def test_corrections_that_do_not_go_together_are_refused_before_the_first_frame(files):
     with pytest.raises(UserError, match=r"dark_frame.* give one"):
         Corrections(DEFAULTS | {"dark_offset": 3.0} | files, RATE, "camera")
