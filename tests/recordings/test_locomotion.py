@@ -316,6 +316,7 @@ def test_ways_turns_and_ends_of_frames(capsys):
 
     cases = {
         "0 at each rest": lambda: ways((0, 5), (7, 2), (9, 1), (0, 9)),
+        "0 at each rest, and four samples elsewhere": lambda: ways((0, 5), (7, 4), (9, 1), (0, 9)),
         "0 at a short rest": lambda: ways((0, 4), (7, 2), (9, 1), (0, 4)),
         "0 at the beginning alone": lambda: ways((0, 9), (7, 2), (9, 1), (3, 9)),
         "0 at a third of the rest": lambda: ways((0, 5), (9, 1), (0, 5), (3, 20)),
