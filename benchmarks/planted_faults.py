@@ -71,7 +71,7 @@ NAMES = [
     ("startswith", "endswith"),
     ("hstack", "vstack"),
 ]
-SYMMETRIC = ("min", "max", "minimum", "maximum", "allclose", "gcd")
+SYMMETRIC = ("min", "max", "minimum", "maximum", "allclose", "gcd", "transpose", "beta")
 OTHER = dict(NAMES) | {b: a for a, b in NAMES} | {"sorted": "list", "abs": "float"}
 Part = tuple[ast.AST, str | None]  # a part of a file, and what it is mistaken for; None: forgotten
 
