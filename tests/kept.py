@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 import os
 from pathlib import Path
 
@@ -11,4 +12,8 @@ def assert_kept(found: str, path: Path, variable: str) -> None:
     if os.environ.get(variable) == "write":
         path.parent.mkdir(exist_ok=True)
         path.write_text(found, encoding="utf-8")
-    assert found == path.read_text(encoding="utf-8"), "read what is other; if it is meant, write it"
+    kept = path.read_text(encoding="utf-8")
+    other = difflib.unified_diff(
+        kept.splitlines(), found.splitlines(), str(path), "now", n=0, lineterm=""
+    )
+    assert found == kept, f"{variable}=write pytest, if this is meant:\n" + "\n".join(other)
