@@ -252,7 +252,7 @@ def test_a_mouse_with_two_roles_is_refused(roles):
 
 def test_too_few_mice():
     message = error_of(allocate, ["1", "2", "3", "4"])
-    assert message.startswith("config: mice: 4 mice are fewer") and "3 + 1 + 1" in message
+    assert message.startswith("config: mice: 4 in all, fewer") and "3 + 1 + 1" in message
 
 
 # Published and demo configs
@@ -572,7 +572,7 @@ BAD = [
     ("decoders.cnn.model", "logistic_regression", "config: decoders.cnn.epochs: no such key"),
     ("mice.a", ["a1", "a2", "a1"], "config: mice.a: session 'a1' is listed twice; take one out"),
     ("mice.b", ["b1", "a2"], "config: mice.b: session 'a2' already belongs to mouse 'a'"),
-    ("mice", {"a": ["a1"]}, "config: mice: 1 mice are fewer than"),
+    ("mice", {"a": ["a1"]}, "config: mice: 1 in all, fewer than"),
     ("mice", {}, "config: mice: "),
     ("mice.a", None, "config: mice.a: None is not of type 'array'; write its value behind"),
     (
@@ -583,7 +583,7 @@ BAD = [
     ("mice.a", "a1", "config: mice.a: 'a1' is not of type 'array'"),
     ("mice.a", [1.5], "config: mice.a.0: 1.5 is not of type 'string'; write it in quotes"),
     ("mice", ["a", "b"], "config: mice: ['a', 'b'] is not of type 'object'"),
-    ("allocation", {"train": 4}, "config: mice: 5 mice are fewer than allocation.train"),
+    ("allocation", {"train": 4}, "config: mice: 5 in all, fewer than allocation.train"),
     ("allocation", {"train": 0}, "config: allocation.train: 0 is less than the minimum of 1"),
     ("allocation", {"train": 3.0}, "config: allocation.train: 3.0 is not of type 'integer'; write"),
     ("allocation", {"choose": "some"}, "config: allocation.choose: 'some' is not one of all, each"),

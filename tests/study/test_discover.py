@@ -805,7 +805,7 @@ def test_of_many_mice_each_is_tested_once(tmp_path):
 def test_what_no_study_can_be_made_of_is_said_in_the_first_line(tmp_path):
     days = [f"2020010{d}{end}" for d in (1, 2) for end in (".tif", "_speed.mat")]
     text = config_text.config_text(discover.look(tree(tmp_path, *days)))
-    assert text.startswith("# FILL IN: config: mice: 1 mice are fewer than")
+    assert text.startswith("# FILL IN: config: mice: 1 in all, fewer than")
     assert "names do not say which mouse" in text
     assert yaml.safe_load(text)["mice"] == {"FILL_IN": ["20200101", "20200102"]}
     movies = tree(tmp_path / "more", *(f"{m}_s1.tif" for m in "abc"))

@@ -85,7 +85,7 @@ def test_permuted_labels_need_two_sessions_that_take_part():
         (["a"], "config: exclude: ['a'] is not of type 'object'"),
         (
             {"a": "x", "b": "x"},
-            "config: mice: 4 mice are fewer than allocation.train + valid + test = 3 + 1 + 1; add "
+            "config: mice: 4 in all, fewer than allocation.train + valid + test = 3 + 1 + 1; add "
             "mice, exclude fewer or ask for fewer",
         ),
     ],

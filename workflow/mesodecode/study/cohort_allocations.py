@@ -52,7 +52,7 @@ def allocate(
     for name, members in cohorts.items():
         if len(members) < test:
             raise UserError(
-                f"config: cohorts.{name}: {len(members)} mice are fewer than allocation.test = "
+                f"config: cohorts.{name}: {len(members)} in all, fewer than allocation.test = "
                 f"{test}; add mice to it or ask for fewer"
             )
         others = {other: list(cohorts[other]) for other in cohorts if other != name}
@@ -77,7 +77,7 @@ def check_size(name: str, members: Sequence[str], *, train: int, valid: int, tes
     """Raise UserError if a cohort is too small to train, validate and test within."""
     if len(members) < train + valid + test:
         raise UserError(
-            f"config: cohorts.{name}: {len(members)} mice are fewer than allocation.train + valid "
+            f"config: cohorts.{name}: {len(members)} in all, fewer than allocation.train + valid "
             f"+ test = {train} + {valid} + {test}, as allocation.cohorts: across asks for in each "
             "cohort; add mice to it, ask for fewer, or take leave_out"
         )

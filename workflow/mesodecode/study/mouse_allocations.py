@@ -60,7 +60,7 @@ def allocate(
     mice = list(mice)
     if len(mice) < train + valid + test:
         raise UserError(
-            f"config: mice: {len(mice)} mice are fewer than allocation.train + valid + test = "
+            f"config: mice: {len(mice)} in all, fewer than allocation.train + valid + test = "
             f"{train} + {valid} + {test}; add mice, exclude fewer or ask for fewer"
         )
     if choose == "shared_pairs" and ((train, valid, test) != (3, 1, 1) or len(mice) < 7):
