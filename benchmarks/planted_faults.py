@@ -87,6 +87,10 @@ def faults_of(file: Path) -> Iterator[Part]:
                 left_alone |= {id(part) for part in ast.walk(node)}
             case ast.AnnAssign(annotation=of) | ast.arg(annotation=of) if of:
                 left_alone |= {id(part) for part in ast.walk(of)}
+            case ast.keyword(
+                arg="strict" | "frozen", value=value
+            ):  # guards of what does not happen
+                left_alone.add(id(value))
             case ast.FunctionDef(returns=of) if of:
                 left_alone |= {id(part) for part in ast.walk(of)}
     for node in ast.walk(tree):
@@ -131,7 +135,7 @@ def other_calls(node: ast.Call) -> Iterator[Part]:
         case ast.Name(id=name) if name in OTHER:
             yield changed(node.func, id=OTHER[name])
     for keyword in node.keywords:
-        if keyword.arg not in (None, "strict"):
+        if keyword.arg not in (None, "strict", "frozen"):
             yield changed(node, keywords=[k for k in node.keywords if k is not keyword])
     if getattr(node.func, "attr", getattr(node.func, "id", "")) in SYMMETRIC:
         return
