@@ -14,7 +14,10 @@ FRAMES[:, 2, 3] = 1.0  # no brain
 
 
 def read(movie, size):
-    return np.concatenate([block for _, block in movie.blocks(size)])
+    parts = [*movie.blocks(size)]
+    after = np.cumsum([0, *(len(block) for _, block in parts)])
+    assert [start for start, _ in parts] == after[:-1].tolist()
+    return np.concatenate([block for _, block in parts])
 
 
 def ratio(frames, baseline):

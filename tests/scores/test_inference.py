@@ -532,6 +532,10 @@ def test_circular_shift_fails_as_its_docstring_says():
             "decoder a, valid_mouse m0, test_mouse m1 (auc 0.91); leave",
         ),
         (toy(test_mouse="m1+m2"), "test_mouse m1+m2: allocations with several test mice"),
+        (
+            toy(test_mouse=["m1", "m3+m2", *toy()["test_mouse"][2:]]),
+            "test_mouse m3+m2: allocations with several test mice",
+        ),
         (toy(decoder="a"), "decoder has 1 value (a)"),
     ],
 )
