@@ -86,7 +86,7 @@ def one_thread():
     torch.set_num_threads(before)
 
 
-@pytest.mark.slow
+@pytest.mark.e2e
 def test_a_gru_finds_the_planted_areas_and_the_planted_lag():
     decoder = {"rnn": "gru", "tested": 1} | REDUCED
     full = aucs(**decoder).mean()
@@ -101,7 +101,7 @@ def test_a_gru_finds_the_planted_areas_and_the_planted_lag():
     assert shifted[LEAD] < shifted[-LEAD] < full  # activity leads: a later window sees less of it
 
 
-@pytest.mark.slow
+@pytest.mark.e2e
 def test_exchanged_labels_cannot_be_decoded():
     found = aucs(rnn="gru", labels="permuted_between_sessions", **REDUCED)
     assert abs(found.mean() - 0.5) <= 3 * found.std(ddof=1) / np.sqrt(len(found))

@@ -23,7 +23,7 @@ GRU = {"input": "rois", "rnn": "gru"}
 NULL = {"like": "gru", "labels": "permuted_between_sessions"}
 
 
-@pytest.mark.slow
+@pytest.mark.e2e
 def test_published_tables_are_those_of_r(tmp_path):
     (tmp_path / "workflow").symlink_to(ROOT / "workflow")
     figures = [f"results/published/figures/auc_{name}.svg" for name in ("fig2e", "roi_window")]
