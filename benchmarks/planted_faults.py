@@ -72,6 +72,7 @@ NAMES = [
     ("hstack", "vstack"),
 ]
 SYMMETRIC = ("min", "max", "minimum", "maximum", "allclose", "gcd", "transpose", "beta")
+GUARDS = ("strict", "frozen")  # of what does not happen
 OTHER = dict(NAMES) | {b: a for a, b in NAMES} | {"sorted": "list", "abs": "float"}
 Part = tuple[ast.AST, str | None]  # a part of a file, and what it is mistaken for; None: forgotten
 
@@ -85,14 +86,12 @@ def faults_of(file: Path) -> Iterator[Part]:
         match node:
             case ast.Expr(value=ast.Constant()) | ast.JoinedStr():
                 left_alone |= {id(part) for part in ast.walk(node)}
-            case ast.AnnAssign(annotation=of) | ast.arg(annotation=of) if of:
+            case (
+                ast.AnnAssign(annotation=of) | ast.arg(annotation=of) | ast.FunctionDef(returns=of)
+            ) if of:
                 left_alone |= {id(part) for part in ast.walk(of)}
-            case ast.keyword(
-                arg="strict" | "frozen", value=value
-            ):  # guards of what does not happen
+            case ast.keyword(arg=name, value=value) if name in GUARDS:
                 left_alone.add(id(value))
-            case ast.FunctionDef(returns=of) if of:
-                left_alone |= {id(part) for part in ast.walk(of)}
     for node in ast.walk(tree):
         if id(node) not in left_alone:
             yield from others(node)
@@ -135,7 +134,7 @@ def other_calls(node: ast.Call) -> Iterator[Part]:
         case ast.Name(id=name) if name in OTHER:
             yield changed(node.func, id=OTHER[name])
     for keyword in node.keywords:
-        if keyword.arg not in (None, "strict", "frozen"):
+        if keyword.arg not in (None, *GUARDS):
             yield changed(node, keywords=[k for k in node.keywords if k is not keyword])
     if getattr(node.func, "attr", getattr(node.func, "id", "")) in SYMMETRIC:
         return

@@ -33,12 +33,10 @@ for file in map(str, RULES.rglob("*.smk")):
 
 def parse_once(source, workflow, linemap, rulecount=0):
     """Return what Snakemake's `parse` does, of a text that was parsed already."""
-    text, (code, rules), lines = parsed.get(
-        source.get_path_or_uri(secret_free=True), ("", ("", 0), {})
-    )
-    with workflow.sourcecache.open(source) as file:
-        if file.read() != text:
-            return parse(source, workflow, linemap, rulecount=rulecount)
+    path = source.get_path_or_uri(secret_free=True)
+    if path not in parsed or Path(path).read_text() != parsed[path][0]:
+        return parse(source, workflow, linemap, rulecount=rulecount)
+    _, (code, rules), lines = parsed[path]
     linemap |= lines
     return code, rulecount + rules
 

@@ -105,11 +105,10 @@ def _recordings(found: Found) -> Iterator[str]:
     else:
         yield "  movie:"
         yield from (f"    - {_scalar(part)}" for part in movie)
+    unit = found.settings.get("frame_times_unit", ("s",))[0]
+    comment = {"times": f"CHECK: {unit}, a value a frame", "lights": "CHECK: a value a frame"}
     for kind, key in KEYS.items():
         if kind in found.patterns:
-            unit = found.settings.get("frame_times_unit", ("s",))[0]
-            comment = {"times": f"CHECK: {unit}, a value a frame"}
-            comment["lights"] = "CHECK: a value a frame"
             yield _line(f"  {key}: {_scalar(found.patterns[kind][0])}", comment.get(kind, ""))
     if "behavior" not in found.patterns:
         yield "  # behavior: FILL IN, for example data/{session}_behavior.mat"
