@@ -1,29 +1,35 @@
 """Which share of small faults do the fast tests catch? Plants some, one at a time, and tests.
 
 pip install pytest-cov
-python benchmarks/planted_faults.py [--measure] [--seed 1] [--faults 100] [recordings] ...
+python benchmarks/planted_faults.py [--measure] [--seed 1] [--faults 100] [ROOM FILE FILE:LINE]
 
 Faults are such as an edit makes: a comparison or an operator turned, a number one off, a keyword
 left out, two arguments exchanged, a condition turned, a statement gone, a filter of a comprehension
 gone, an end of a slice moved, min for max, any for all, mean for median. They are drawn from all
-code of the rooms or files named, of the whole package without a name. --measure runs the fast tests
-once and keeps which test runs which line; needed before the first faults, and after the code or the
-tests changed. A fault is caught if a test of its line, or the test file named as its module, fails.
+code of the rooms, files or lines named, of the whole package without a name. --measure runs the
+fast tests once and keeps which test runs which line; needed before the first faults, and after the
+code or the tests changed. A fault is caught if a test of its line, or the test file named as its
+module, fails.
 Each fault that is not is printed: some of them change nothing, which is for a person to say. Tests
 that do not end in `SECONDS` say nothing, and their fault is not counted. The tree is copied, and
 the copy is changed.
 
-A fault takes some 4 s of one core: tests run in a fork of one process that has imported the
-libraries, and at most 200 of a line, the fastest first.
+Tests run in forks of one process that has collected them all, in which the functions of a module
+get the code that a fault makes of them. A fault in what runs at import takes some 4 s more: forks
+of a process that has imported the libraries only. At most 200 tests of a line run, the fastest
+first.
 """
 
 from __future__ import annotations
 
 import argparse
 import ast
+import contextlib
 import copy
 import difflib
+import gc
 import importlib
+import itertools
 import os
 import random
 import re
@@ -33,17 +39,20 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from functools import cache
 from pathlib import Path
+from types import CodeType, FunctionType
 
 ROOT = Path(__file__).parents[1]
 PACKAGE = Path("workflow/mesodecode")
 KEPT, TIMES = ROOT / ".coverage-of-tests", ROOT / ".seconds-of-tests"
-SECONDS = 120
+SECONDS = 60
 MOST_TESTS = 200
 FAST = "not slurm and not gpu and not e2e and not alone"
 HEAVY = "numpy pandas torch scipy.stats scipy.ndimage h5py sklearn.metrics seaborn skimage"
+
+NUMBERS = itertools.count()
 
 PAIRS = [
     (ast.Lt, ast.LtE),
@@ -75,6 +84,7 @@ SYMMETRIC = ("min", "max", "minimum", "maximum", "allclose", "gcd", "transpose",
 GUARDS = ("strict", "frozen")  # of what does not happen
 OTHER = dict(NAMES) | {b: a for a, b in NAMES} | {"sorted": "list", "abs": "float"}
 Part = tuple[ast.AST, str | None]  # a part of a file, and what it is mistaken for; None: forgotten
+Passes = Callable[[list[str], Path, str], bool | None]  # of tests, with a fault in a file
 
 
 def faults_of(file: Path) -> Iterator[Part]:
@@ -151,12 +161,13 @@ def changed(node: ast.AST, **fields) -> Part:
 
 
 def planted(text: str, node: ast.AST, new: str | None) -> str:
-    """Return a file's text with a part of it exchanged, in its place."""
+    """Return a file's text with a part of it exchanged; lines below stay where they are."""
     whole = text.encode()
     lines = whole.splitlines(keepends=True)
     start = sum(map(len, lines[: node.lineno - 1])) + node.col_offset
     end = sum(map(len, lines[: node.end_lineno - 1])) + node.end_col_offset
-    new = "pass" if new is None else f"({new})"
+    below = "\n" * (node.end_lineno - node.lineno)
+    new = f"pass{below}" if new is None else f"({new}{below})"
     return (whole[:start] + new.encode() + whole[end:]).decode()
 
 
@@ -199,10 +210,75 @@ def tests_of(file: Path, line: int, seconds: dict[str, float]) -> list[str]:
     return names[:MOST_TESTS] + own
 
 
-def passes(tests: list[str]) -> bool | None:
-    """Tell whether tests pass, in a fork of this process; None if too late, or if one is gone."""
-    import pytest
+def same(text: str, other: str) -> bool:
+    return ast.dump(ast.parse(text)) == ast.dump(ast.parse(other))
 
+
+@contextlib.contextmanager
+def written(file: Path, wrong: str) -> Iterator[None]:
+    """Have another text in a file for a while."""
+    text, dates = file.read_text(), file.stat()
+    try:
+        file.write_text(wrong)
+        number = next(NUMBERS)
+        os.utime(file, (number, number))  # byte code is kept by second and size
+        yield
+    finally:
+        file.write_text(text)
+        os.utime(file, (dates.st_atime, dates.st_mtime))
+
+
+def runs_at_import(file: Path, node: ast.AST) -> bool:
+    """Tell whether a part of a file is in no function."""
+    bodies = []
+    for function in ast.walk(ast.parse(file.read_text())):
+        match function:
+            case ast.FunctionDef(body=[first, *_]):
+                bodies.append((limits(first)[0], limits(function)[1]))
+            case ast.Lambda(body=body):
+                bodies.append(limits(body))
+    start, end = limits(node)
+    return not any(first <= start and end <= last for first, last in bodies)
+
+
+def limits(node: ast.AST) -> tuple[tuple[int, int], tuple[int, int]]:
+    return (node.lineno, node.col_offset), (node.end_lineno, node.end_col_offset)
+
+
+def exchange(functions: list[FunctionType], wrong: str) -> None:
+    """Give functions of one file the code that they have in a text."""
+    new = {place(code): code for code in codes_of(compile(wrong, "wrong", "exec"))}
+    for function in functions:
+        code = new.get(place(function.__code__))
+        if code and code.co_freevars == function.__code__.co_freevars:
+            function.__code__ = code.replace(co_filename=function.__code__.co_filename)
+
+
+def functions_by_file() -> dict[str, list[FunctionType]]:
+    """Return the functions of modules that are imported."""
+    found: dict[str, list[FunctionType]] = {}
+    gc.unfreeze()  # objects that are frozen are not listed
+    for one in gc.get_objects():
+        if isinstance(one, FunctionType):
+            found.setdefault(one.__code__.co_filename, []).append(one)
+    gc.freeze()
+    return found
+
+
+def codes_of(code: CodeType) -> Iterator[CodeType]:
+    for inner in code.co_consts:
+        if isinstance(inner, CodeType):
+            yield inner
+            yield from codes_of(inner)
+
+
+def place(code: CodeType) -> tuple[str, int]:
+    return code.co_qualname, code.co_firstlineno
+
+
+def forked(work: Callable[[int], int]) -> tuple[int | None, str]:
+    """Return how a fork of this process ends (None: too late), and what it wrote to its pipe."""
+    read, write = os.pipe()
     child = os.fork()
     if not child:
         os.setsid()
@@ -210,48 +286,140 @@ def passes(tests: list[str]) -> bool | None:
         os.dup2(quiet, 1)
         os.dup2(quiet, 2)
         del sys.modules["__main__"].__file__  # processes that tests start do not run this script
-        os._exit(pytest.main(["-x", "-q", "-m", FAST, "-p", "no:cacheprovider", *tests]))
-    end = time.monotonic() + SECONDS
-    while time.monotonic() < end:
+        try:
+            os._exit(work(write))
+        finally:
+            os._exit(-1)
+    os.close(write)
+    end, code = time.monotonic() + SECONDS, None
+    while code is None and time.monotonic() < end:
         ended, status = os.waitpid(child, os.WNOHANG)
         if ended:
             code = os.waitstatus_to_exitcode(status)
-            if code == pytest.ExitCode.USAGE_ERROR:  # a test that is gone since they were measured
-                return None
-            return code in (pytest.ExitCode.OK, pytest.ExitCode.NO_TESTS_COLLECTED)
-        time.sleep(0.02)
-    os.killpg(child, signal.SIGKILL)
-    os.waitpid(child, 0)
-    return None
+        time.sleep(0.005)
+    with contextlib.suppress(ProcessLookupError):
+        os.killpg(child, signal.SIGKILL)  # with what its tests left
+    if code is None:
+        os.waitpid(child, 0)
+    with os.fdopen(read) as pipe:
+        return code, "" if code is None else pipe.read()
 
 
-def try_out(file: Path, part: Part, seconds: dict[str, float], number: int) -> bool | None:
+def passes_anew(tests: list[str], file: Path, wrong: str) -> bool | None:
+    """Tell whether tests pass in a process that has imported the libraries only.
+
+    None if they do not end, or if one is gone since they were measured.
+    """
+    import pytest
+
+    words = ["-x", "-q", "-m", FAST, "-p", "no:cacheprovider", *tests]
+    with written(file, wrong):
+        code, _ = forked(lambda _: pytest.main(words))
+    if code in (None, pytest.ExitCode.USAGE_ERROR):
+        return None
+    return code in (pytest.ExitCode.OK, pytest.ExitCode.NO_TESTS_COLLECTED)
+
+
+class Collected:
+    """A plugin of pytest: once all tests are collected, `work` runs some of them in forks."""
+
+    def __init__(self, work: Callable[[Passes], None]) -> None:
+        self.work = work
+        self.right: set[str] = set()
+        self.left_out: set[str] = set()
+        self.pipe: int | None = None
+
+    def pytest_runtestloop(self, session) -> bool:
+        """Do the work in the place of all tests."""
+        self.session = session
+        self.of_file: dict[str, list] = {}
+        self.functions = functions_by_file()
+        for item in session.items:
+            self.of_file.setdefault(item.nodeid.split("::")[0], []).append(item)
+        start_server()
+        self.work(self.passes)
+        return True
+
+    def pytest_runtest_logreport(self, report) -> None:
+        """Tell the parent which test failed."""
+        if report.failed and self.pipe:
+            os.write(self.pipe, f"{report.nodeid}\n".encode())
+
+    def passes(self, tests: list[str], file: Path, wrong: str) -> bool | None:
+        """Tell whether tests pass with a fault in a module's functions; None if they do not end.
+
+        A test that fails without it, too, is left out from then on.
+        """
+        functions = self.functions.get(str(file.resolve()), [])
+        while True:
+            with written(file, wrong):
+                failed = self.first_that_fails(tests, lambda: exchange(functions, wrong))
+            if not failed:
+                return None if failed is None else True
+            if failed in self.right or not self.first_that_fails([failed], lambda: None):
+                self.right.add(failed)
+                return False
+            print(f"fails as it is, and is left out: {failed}", file=sys.stderr)
+            self.left_out.add(failed)
+
+    def first_that_fails(self, tests: list[str], prepare: Callable[[], None]) -> str | None:
+        """Return the first of some tests that fails ("": none does); None if they do not end."""
+        from _pytest.main import pytest_runtestloop
+
+        named = {item.nodeid: item for test in tests for item in self.items_of(test)}
+        items = [item for name, item in named.items() if name not in self.left_out]
+
+        def work(pipe: int) -> int:
+            self.pipe = pipe
+            prepare()
+            self.session.items[:] = items
+            with contextlib.suppress(self.session.Failed):
+                pytest_runtestloop(self.session)
+            return 0
+
+        code, written = forked(work)
+        return None if code is None else written.partition("\n")[0]
+
+    def items_of(self, test: str) -> list:
+        """Return the collected tests of a test's name, or of a test file's."""
+        of_file = self.of_file.get(test.split("::")[0], [])
+        return [item for item in of_file if test in (item.nodeid, item.nodeid.split("::")[0])]
+
+
+def start_server() -> None:
+    """Start the server of tests' fresh processes, which forks share."""
+    from multiprocessing.forkserver import _forkserver
+
+    import fresh
+
+    fresh.Process("fresh:execute", "pass").finish()
+    _forkserver.ensure_running = lambda: None
+
+
+def try_out(file: Path, part: Part, seconds: dict[str, float], passes: Passes) -> bool | None:
     """Tell whether a fault is caught; None if nothing tells, or Python does not take it."""
     node, new = part
-    text, dates = file.read_text(), file.stat()
+    text = file.read_text()
     wrong = planted(text, node, new)
     try:
-        compile(wrong, str(file), "exec")
+        if same(wrong, text):
+            return None
     except SyntaxError:
         return None
     tests = tests_of(file, node.lineno, seconds)
-    try:
-        file.write_text(wrong)
-        os.utime(file, (number, number))  # byte code is kept by second and size
-        passed = passes(tests)
-    finally:
-        file.write_text(text)
-        os.utime(file, (dates.st_atime, dates.st_mtime))
+    passed = passes(tests, file, wrong)
     if passed:
         lines = difflib.unified_diff(text.splitlines(), wrong.splitlines(), n=0, lineterm="")
-        shown = "\n  ".join(line for line in list(lines)[2:] if not line.startswith("@@"))
-        print(f"{file}:{node.lineno}: not caught by {len(tests)} tests\n  {shown}", flush=True)
+        told = [line for line in list(lines)[2:] if line[:2] != "@@" and line[1:].strip(" )")]
+        print(
+            f"{file}:{node.lineno}: not caught by {len(tests)} tests", *told, sep="\n  ", flush=True
+        )
     return None if passed is None else not passed
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("of", nargs="*", default=["."], help="rooms or files of the package")
+    parser.add_argument("of", nargs="*", default=["."], help="rooms, files or lines of the package")
     parser.add_argument("--measure", action="store_true", help="first, which test runs which line")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--faults", type=int, default=100)
@@ -267,27 +435,46 @@ def main() -> None:
         sys.path.insert(0, str(copied / "workflow"))
         os.environ |= {"PYTHONPATH": str(copied / "workflow"), "OMP_NUM_THREADS": "1"}
         sys.dont_write_bytecode = False  # tests' asserts are rewritten once, not in each fork
-        caught, n = plant(args.of, args.seed, args.faults, seconds_of(TIMES))
+        caught, n = plant(drawn(args.of, args.seed, args.faults), seconds_of(TIMES))
     print(f"{caught} of {n} caught, {caught / max(n, 1):.0%}")
 
 
-def plant(of: list[str], seed: int, most: int, seconds: dict[str, float]) -> tuple[int, int]:
+def drawn(of: list[str], seed: int, most: int) -> list[tuple[Path, Part]]:
+    """Draw faults of rooms, files or lines of the working folder."""
+    random.seed(seed)
+    faults = []
+    for named, _, line in (one.partition(":") for one in of):
+        path = PACKAGE / named
+        files = [path] if path.suffix else sorted(path.rglob("*.py"))
+        parts = ((file, part) for file in files for part in faults_of(file))
+        faults += [(f, part) for f, part in parts if line in ("", str(part[0].lineno))]
+    random.shuffle(faults)
+    return faults[:most]
+
+
+def plant(faults: list[tuple[Path, Part]], seconds: dict[str, float]) -> tuple[int, int]:
     """Plant faults into the tree of the working folder; return how many are caught, of how many."""
+    import pytest
+
     for name in HEAVY.split():
         importlib.import_module(name)
-    random.seed(seed)
-    named = [PACKAGE / one for one in of]
-    files = sorted(f for one in named for f in ([one] if one.suffix else one.rglob("*.py")))
-    faults = [(file, part) for file in files for part in faults_of(file)]
-    random.shuffle(faults)
     caught = n = 0
-    for number, (file, part) in enumerate(faults):
-        if n == most:
-            break
-        found = try_out(file, part, seconds, number)
-        n += found is not None
-        caught += bool(found)
-        print(f"\r{n}/{most}, {caught} caught ", end="", file=sys.stderr, flush=True)
+
+    def plant_all(faults: list[tuple[Path, Part]], passes: Passes) -> None:
+        nonlocal caught, n
+        for file, part in faults:
+            found = try_out(file, part, seconds, passes)
+            n += found is not None
+            caught += bool(found)
+            print(f"\r{n} planted, {caught} caught ", end="", file=sys.stderr, flush=True)
+
+    at_import = [fault for fault in faults if runs_at_import(fault[0], fault[1][0])]
+    in_functions = [fault for fault in faults if fault not in at_import]
+    plant_all(at_import, passes_anew)
+    if in_functions:
+        plugin = Collected(lambda passes: plant_all(in_functions, passes))
+        words = ["-x", "-q", "-s", "-m", FAST, "-p", "no:cacheprovider"]
+        pytest.main(words, plugins=[plugin])
     return caught, n
 
 
