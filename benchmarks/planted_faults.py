@@ -9,10 +9,9 @@ gone, an end of a slice moved, min for max, any for all, mean for median. They a
 code of the rooms, files or lines named, of the whole package without a name. --measure runs the
 fast tests once and keeps which test runs which line; needed before the first faults, and after the
 code or the tests changed. A fault is caught if a test of its line, or the test file named as its
-module, fails.
-Each fault that is not is printed: some of them change nothing, which is for a person to say. Tests
-that do not end in `SECONDS` say nothing, and their fault is not counted. The tree is copied, and
-the copy is changed.
+module, fails. Each fault that is not is printed: some of them change nothing, which is for a person
+to say. Tests that do not end in `SECONDS` say nothing, and their fault is not counted. The tree is
+copied, and the copy is changed.
 
 Tests run in forks of one process that has collected them all, in which the functions of a module
 get the code that a fault makes of them. A fault in what runs at import takes some 4 s more: forks
@@ -23,9 +22,7 @@ first.
 from __future__ import annotations
 
 import argparse
-import ast
 import contextlib
-import copy
 import difflib
 import gc
 import importlib
@@ -44,6 +41,8 @@ from functools import cache
 from pathlib import Path
 from types import CodeType, FunctionType
 
+from small_faults import Part, faults_of, planted, runs_at_import, same
+
 ROOT = Path(__file__).parents[1]
 PACKAGE = Path("workflow/mesodecode")
 KEPT, TIMES = ROOT / ".coverage-of-tests", ROOT / ".seconds-of-tests"
@@ -53,122 +52,7 @@ FAST = "not slurm and not gpu and not e2e and not alone"
 HEAVY = "numpy pandas torch scipy.stats scipy.ndimage h5py sklearn.metrics seaborn skimage"
 
 NUMBERS = itertools.count()
-
-PAIRS = [
-    (ast.Lt, ast.LtE),
-    (ast.Gt, ast.GtE),
-    (ast.Eq, ast.NotEq),
-    (ast.In, ast.NotIn),
-    (ast.Is, ast.IsNot),
-    (ast.Add, ast.Sub),
-    (ast.Mult, ast.Div),
-    (ast.FloorDiv, ast.Mod),
-    (ast.And, ast.Or),
-    (ast.BitAnd, ast.BitOr),
-]
-TURNED = dict(PAIRS) | {b: a for a, b in PAIRS}
-NAMES = [
-    ("min", "max"),
-    ("any", "all"),
-    ("mean", "median"),
-    ("floor", "ceil"),
-    ("argmin", "argmax"),
-    ("minimum", "maximum"),
-    ("nanmin", "nanmax"),
-    ("zeros", "ones"),
-    ("std", "var"),
-    ("startswith", "endswith"),
-    ("hstack", "vstack"),
-]
-SYMMETRIC = ("min", "max", "minimum", "maximum", "allclose", "gcd", "transpose", "beta")
-GUARDS = ("strict", "frozen")  # of what does not happen
-OTHER = dict(NAMES) | {b: a for a, b in NAMES} | {"sorted": "list", "abs": "float"}
-Part = tuple[ast.AST, str | None]  # a part of a file, and what it is mistaken for; None: forgotten
 Passes = Callable[[list[str], Path, str], bool | None]  # of tests, with a fault in a file
-
-
-def faults_of(file: Path) -> Iterator[Part]:
-    """Yield the faults that may be planted into a file."""
-    tree = ast.parse(file.read_text())
-    # words, types; what stands in an f-string, whose places Python 3.11 does not tell
-    left_alone = set()
-    for node in ast.walk(tree):
-        match node:
-            case ast.Expr(value=ast.Constant()) | ast.JoinedStr():
-                left_alone |= {id(part) for part in ast.walk(node)}
-            case (
-                ast.AnnAssign(annotation=of) | ast.arg(annotation=of) | ast.FunctionDef(returns=of)
-            ) if of:
-                left_alone |= {id(part) for part in ast.walk(of)}
-            case ast.keyword(arg=name, value=value) if name in GUARDS:
-                left_alone.add(id(value))
-    for node in ast.walk(tree):
-        if id(node) not in left_alone:
-            yield from others(node)
-
-
-def others(node: ast.AST) -> Iterator[Part]:
-    """Yield what an expression, a condition or a statement may be mistaken for."""
-    match node:
-        case ast.Compare(ops=[op]) if type(op) in TURNED:
-            yield changed(node, ops=[TURNED[type(op)]()])
-        case ast.BinOp(op=op) | ast.BoolOp(op=op) if type(op) in TURNED:
-            yield changed(node, op=TURNED[type(op)]())
-        case ast.UnaryOp(op=ast.Not() | ast.USub(), operand=operand):
-            yield node, ast.unparse(operand)
-        case ast.Constant(value=bool(value)):
-            yield node, str(not value)
-        case ast.Constant(value=int(value)):
-            yield node, str(value + random.choice((-1, 1)))
-        case ast.Constant(value=float(value)):
-            yield node, str(value * 1.1 or 0.1)
-        case ast.IfExp(body=body, orelse=orelse):
-            yield from ((node, ast.unparse(branch)) for branch in (body, orelse))
-        case ast.If(test=test) | ast.While(test=test):
-            yield test, f"not ({ast.unparse(test)})"
-        case ast.comprehension(ifs=[test]):
-            yield test, "True"
-        case ast.Slice(lower=lower, upper=upper):
-            yield from ((end, "None") for end in (lower, upper) if end)
-        case ast.Call():
-            yield from other_calls(node)
-        case ast.Expr() | ast.AugAssign() | ast.Raise():
-            yield node, None
-
-
-def other_calls(node: ast.Call) -> Iterator[Part]:
-    """Yield a call of another function, without a keyword, with two arguments exchanged."""
-    match node.func:
-        case ast.Attribute(attr=name) if name in OTHER:
-            yield changed(node.func, attr=OTHER[name])
-        case ast.Name(id=name) if name in OTHER:
-            yield changed(node.func, id=OTHER[name])
-    for keyword in node.keywords:
-        if keyword.arg not in (None, *GUARDS):
-            yield changed(node, keywords=[k for k in node.keywords if k is not keyword])
-    if getattr(node.func, "attr", getattr(node.func, "id", "")) in SYMMETRIC:
-        return
-    match node.args:
-        case [first, second, *rest] if not isinstance(first, ast.Starred | ast.GeneratorExp):
-            yield changed(node, args=[second, first, *rest])
-
-
-def changed(node: ast.AST, **fields) -> Part:
-    new = copy.copy(node)
-    for name, value in fields.items():
-        setattr(new, name, value)
-    return node, ast.unparse(new)
-
-
-def planted(text: str, node: ast.AST, new: str | None) -> str:
-    """Return a file's text with a part of it exchanged; lines below stay where they are."""
-    whole = text.encode()
-    lines = whole.splitlines(keepends=True)
-    start = sum(map(len, lines[: node.lineno - 1])) + node.col_offset
-    end = sum(map(len, lines[: node.end_lineno - 1])) + node.end_col_offset
-    below = "\n" * (node.end_lineno - node.lineno)
-    new = f"pass{below}" if new is None else f"({new}{below})"
-    return (whole[:start] + new.encode() + whole[end:]).decode()
 
 
 def measure(tests: Path) -> None:
@@ -210,10 +94,6 @@ def tests_of(file: Path, line: int, seconds: dict[str, float]) -> list[str]:
     return names[:MOST_TESTS] + own
 
 
-def same(text: str, other: str) -> bool:
-    return ast.dump(ast.parse(text)) == ast.dump(ast.parse(other))
-
-
 @contextlib.contextmanager
 def written(file: Path, wrong: str) -> Iterator[None]:
     """Have another text in a file for a while."""
@@ -226,23 +106,6 @@ def written(file: Path, wrong: str) -> Iterator[None]:
     finally:
         file.write_text(text)
         os.utime(file, (dates.st_atime, dates.st_mtime))
-
-
-def runs_at_import(file: Path, node: ast.AST) -> bool:
-    """Tell whether a part of a file is in no function."""
-    bodies = []
-    for function in ast.walk(ast.parse(file.read_text())):
-        match function:
-            case ast.FunctionDef(body=[first, *_]):
-                bodies.append((limits(first)[0], limits(function)[1]))
-            case ast.Lambda(body=body):
-                bodies.append(limits(body))
-    start, end = limits(node)
-    return not any(first <= start and end <= last for first, last in bodies)
-
-
-def limits(node: ast.AST) -> tuple[tuple[int, int], tuple[int, int]]:
-    return (node.lineno, node.col_offset), (node.end_lineno, node.end_col_offset)
 
 
 def exchange(functions: list[FunctionType], wrong: str) -> None:
