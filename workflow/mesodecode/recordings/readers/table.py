@@ -1,5 +1,7 @@
 """CSV and TSV tables as instruments, spreadsheets and programs write them."""
 
+from __future__ import annotations
+
 import codecs
 import csv
 import itertools
@@ -9,12 +11,16 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from mesodecode.base.files import UserError, one_line
 from mesodecode.recordings.readers import pose
 from mesodecode.recordings.readers.arrays import EMPTY, Held, Unreadable, unreadable
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 HEAD, SAMPLE = 1 << 20, 200  # bytes and rows from which the layout is told
 SEPARATORS = "\t;,|"
@@ -59,8 +65,9 @@ def read_table(path: str | Path) -> dict[str, Held]:
 
     Told from the first lines: the separator (comma, semicolon, tab, spaces), decimal commas, row
     names without a header as R writes them, separators at the end of rows, lines of comment (#)
-    before the header, and a line of units below it; or a table of DeepLabCut. Raises UserError if
-    it is no table, or if its rows have more fields than its header.
+    before the header, and a line of units below it; or a table of DeepLabCut. An empty cell is NaN;
+    a line without any is passed over, but for the empty cell of a single column. Raises UserError
+    if it is no table, or if its rows have more fields than its header.
     """
     import pandas as pd
 
@@ -87,6 +94,8 @@ def read_table(path: str | Path) -> dict[str, Held]:
             skipinitialspace=True,
             low_memory=False,
         )
+        if len(layout.names) == 1:
+            table = _with_empty_cells(table, path, layout)
     except (MemoryError, UserError, OSError):
         raise
     except Exception as error:  # pandas raises several kinds
@@ -104,6 +113,20 @@ def read_table(path: str | Path) -> dict[str, Held]:
         if name is not None and count > 1:
             found[name] = unreadable(f"is the name of {count} columns; rename them", "twice")
     return found
+
+
+def _with_empty_cells(table: pd.DataFrame, path: Path, layout: _Layout) -> pd.DataFrame:
+    """Return a table of one column with NaN where a line above its last value is empty.
+
+    Such a line is an empty cell, unless each other line is one, from the header's on: ends of lines
+    were written twice, as Python does on Windows for a CSV file opened without newline="".
+    """
+    with open(path, encoding=layout.encoding) as file:
+        lines = itertools.islice(file, layout.skip, None)
+        full = np.trim_zeros(np.fromiter((bool(line.strip()) for line in lines), bool), "b")
+    if full.all() or (full[1::2].all() and not full[::2].any()):
+        return table
+    return table.set_axis(np.flatnonzero(full)).reindex(range(len(full)))
 
 
 def _held(column: np.ndarray, layout: _Layout, name: str, points: bool) -> Held:
@@ -134,10 +157,11 @@ def _held(column: np.ndarray, layout: _Layout, name: str, points: bool) -> Held:
 def _layout(path: Path) -> _Layout:
     """Return how a table is written, from its first lines."""
     lines, encoding = _head(path)
-    start, separator, comment = 0, None, None
+    start, separator, comment, commented = 0, None, None, 0
     if lines and (match := re.fullmatch(r"sep=(.)", lines[0].strip('" \r'))):
         start, separator = 1, match[1]  # Excel's own line
     while start < len(lines) and (lines[start].startswith("#") or not lines[start].strip()):
+        commented = start + 1 if lines[start].startswith("#") else commented
         comment, start = lines[start].lstrip("# ") or comment, start + 1
     if start == len(lines):
         raise UserError(f"{path}: not a table (no header in it)")
@@ -147,7 +171,7 @@ def _layout(path: Path) -> _Layout:
     if comment and _numeric(fields(header, separator)):  # as numpy.savetxt writes a header
         named = len(fields(comment, separator)) == len(fields(header, separator))
         header, below, start = (
-            (comment, lines[start:], start - 1) if named else (header, below, start)
+            (comment, lines[start:], commented - 1) if named else (header, below, start)
         )
     rows = _sample(below)
     names = _names(fields(header, separator), rows, separator, path)
