@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 import os
+from itertools import product
 from pathlib import Path
 
 
@@ -17,3 +18,8 @@ def assert_kept(found: str, path: Path, variable: str) -> None:
         kept.splitlines(), found.splitlines(), str(path), "now", n=0, lineterm=""
     )
     assert found == kept, f"{variable}=write pytest, if this is meant:\n" + "\n".join(other)
+
+
+def each(pattern: str, *of: str) -> list[str]:
+    """Names of all combinations of words, as 'a b'."""
+    return [pattern.format(*words) for words in product(*(one.split() for one in of))]

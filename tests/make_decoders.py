@@ -89,6 +89,12 @@ def refused(capsys, *words):
     return lines[0]
 
 
+def assert_same_bits(one: dict[str, torch.Tensor], other: dict[str, torch.Tensor]) -> None:
+    assert one.keys() == other.keys()
+    for name, value in one.items():
+        assert torch.equal(value, other[name]), name
+
+
 @torch.inference_mode()
 def slow_cnn(trained, recording):
     """Return frames, features and probabilities, one image at a time."""

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pytest
 
 from kept import assert_kept
 from mesodecode.base.files import UserError
@@ -24,6 +25,14 @@ def assert_told(cases: Mapping[str, Callable[[], Any]], path: Path, capsys: Any)
         said = [f"  > {line}" for line in capsys.readouterr().err.splitlines()]
         parts.append("\n".join([name, *said, *lines]))
     assert_kept("\n".join(parts) + "\n", path, "TOLD")
+
+
+def refusal(call: Callable, *args: Any, **options: Any) -> str:
+    """Return the one line of the error by which a call refuses what it was given."""
+    with pytest.raises(UserError) as caught:
+        call(*args, **options)
+    assert "\n" not in str(caught.value)
+    return str(caught.value)
 
 
 def plain(value: Any) -> str:

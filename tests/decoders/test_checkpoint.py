@@ -15,6 +15,7 @@ import pytest
 import torch
 
 import fresh
+from make_decoders import assert_same_bits
 from mesodecode.base.files import Stopped, UserError
 from mesodecode.cli import main
 from mesodecode.cli.decoders import _training
@@ -123,11 +124,6 @@ class Training:
 
     def weights(self) -> dict[str, torch.Tensor]:
         return torch.load(self.out, weights_only=True)["state"]
-
-
-def assert_same_bits(a: dict[str, torch.Tensor], b: dict[str, torch.Tensor]) -> None:
-    assert a.keys() == b.keys()
-    assert all(torch.equal(a[key], b[key]) for key in a)
 
 
 @pytest.fixture(scope="module")

@@ -7,9 +7,8 @@ import numpy as np
 import pytest
 import torch
 
-from make_decoders import write_recording
+from make_decoders import run, write_recording
 from mesodecode.base.files import UserError
-from mesodecode.cli import main
 from mesodecode.decoders import choose, feature_files, predictions, validation
 from mesodecode.decoders.feature_files import epochs_in, read_features
 from mesodecode.decoders.passed import Passed
@@ -21,10 +20,6 @@ CNN += ["--frame-step", 1, "--max-lr", 0.01]
 GRU = ["--rnn", "gru", "--half-window", 1, "--hidden-size", 4, "--epochs", 2, "--frame-step", 1]
 GRU += ["--batch-size", 16, "--num-layers", 2, "--dropout", 0.3]
 MICE = ("m1", "m2", "m3")
-
-
-def run(*words) -> int:
-    return main([*map(str, words)])
 
 
 def choosing(epoch: int, mouse: Passed) -> Passed:

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import torch
 
-from make_decoders import write_recording
+from make_decoders import assert_same_bits, write_recording
 from mesodecode.cli import main
 from mesodecode.cli.decoders import _chosen
 from mesodecode.decoders.augment import Augment
@@ -109,12 +109,6 @@ def test_the_images_of_a_batch_are_all_changed_alike_by_recording():
     assert first.std() < 1e-5 and second.std() < 1e-5 and abs(first[0] - second[0]) > 0.01
 
 
-def assert_same(one, other):
-    assert one.keys() == other.keys()
-    for name, value in one.items():
-        assert torch.equal(value, other[name]), name
-
-
 def run(*words) -> int:
     return main([*map(str, words), "--threads", "1", "--device", "cpu"])
 
@@ -157,13 +151,13 @@ def test_fine_tuned_decoders_start_from_each_chosen_epoch_as_if_alone(
             added = load_epochs(one)
             assert added.starts == together.starts
             for mine, state in zip(added.states, together.states, strict=True):
-                assert_same(mine, state)
+                assert_same_bits(mine, state)
             tuned(
                 one, 2, more=("--max-lr", 0.002, "--checkpoint", tmp_path / "c.pt")
             )  # of other settings: anew
             assert "trained before from" not in capsys.readouterr().err
         for row, state in zip(rows, alone.states, strict=True):
-            assert_same(together.states[row], state)
+            assert_same_bits(together.states[row], state)
     assert not torch.equal(*(together.states[row]["rnn.head.weight"] for row in (0, 2)))
 
     for mouse in ("m2", "m3"):
@@ -180,7 +174,7 @@ def test_fine_tuned_decoders_start_from_each_chosen_epoch_as_if_alone(
     assert (kept.train_mice, kept.valid_mice) == (("m1",), ("m2",))
     assert told_frames(kept.settings) == ((32, 32), 30.0)
     epoch = int((tmp_path / "d.txt").read_text())
-    assert_same(kept.state, together.states[1 + epoch])  # the epochs of the second start
+    assert_same_bits(kept.state, together.states[1 + epoch])  # the epochs of the second start
 
     capsys.readouterr()
     for more, line in (

@@ -12,8 +12,7 @@ from scipy.stats import spearmanr
 from sklearn.metrics import roc_auc_score
 
 from make import LINEAR, STUDY, add_files, check_commands, plan
-from make_decoders import write_linear
-from mesodecode import cli
+from make_decoders import run, write_linear
 from mesodecode.base.files import UserError
 from mesodecode.base.tables import read_table
 from mesodecode.decoders import predictions
@@ -54,10 +53,6 @@ def write(folder: Path, brightness: float, side: int = 32) -> dict[str, Path]:
                 file["pixel_mean"], file["stack_sd"] = frames.mean(axis=0), frames.std()
                 file.attrs.update(session=own, mouse=mouse, frame_rate=30.0)
     return files
-
-
-def run(*words) -> int:
-    return cli.main([str(word) for word in words])
 
 
 def of(paths: dict, *mice: str) -> list:

@@ -17,6 +17,7 @@ from sklearn.metrics import roc_auc_score
 from torch import nn
 from torch.nn.functional import binary_cross_entropy_with_logits
 
+from make_decoders import assert_same_bits
 from mesodecode.base import progress
 from mesodecode.base.files import UserError
 from mesodecode.base.progress import Progress
@@ -518,16 +519,10 @@ def test_every_epoch_is_kept_as_a_validated_training_would_have_it(ema_decay):
     for valid in (two_clouds(seed=9), two_clouds(seed=3, flip=True)):
         validated = run(valid=valid, make=dropping, ema_decay=ema_decay, epochs=4)
         losses = [line.valid_loss for line in validated.history]
-        assert_same(alone.states[losses.index(min(losses))], validated.state)
+        assert_same_bits(alone.states[losses.index(min(losses))], validated.state)
         for one, other in zip(alone.history, validated.history, strict=True):
             assert (one.step, one.train_loss, one.lr) == (other.step, other.train_loss, other.lr)
             assert math.isnan(one.valid_loss)
-
-
-def assert_same(one, other):
-    assert one.keys() == other.keys()
-    for name, value in one.items():
-        assert torch.equal(value, other[name]), name
 
 
 def test_a_training_that_keeps_all_epochs_goes_on_from_mid_epoch_and_is_not_repeated(tmp_path):
@@ -548,7 +543,7 @@ def test_a_training_that_keeps_all_epochs_goes_on_from_mid_epoch_and_is_not_repe
     for _ in range(2):  # gone on with, then taken from what it had come to
         resumed = kept(checkpoint=Checkpoint(path, {}))
         for one, other in zip(whole.states, resumed.states, strict=True):
-            assert_same(one, other)
+            assert_same_bits(one, other)
 
 
 def test_a_loss_that_ends_in_a_later_epoch_leaves_the_epochs_before(monkeypatch):

@@ -14,8 +14,7 @@ from sklearn.metrics import roc_auc_score
 
 from drawn import as_drawn
 from make import LINEAR, STUDY, add_files, check_commands, plan, snakemake
-from make_decoders import BY_HAND, PATCH, SIDE, write_linear
-from mesodecode import cli
+from make_decoders import BY_HAND, PATCH, SIDE, run, write_linear
 from mesodecode.base.files import UserError
 from mesodecode.decoders.extraction import extract
 from mesodecode.decoders.feature_files import read_features
@@ -52,10 +51,6 @@ def write_recording(path, *, mouse="d", labels=None, n_frames=60, shape=(SIDE, S
         file["stack_sd"] = np.float32(frames.std(dtype=np.float64))
         file.attrs.update(session=path.stem, mouse=mouse, frame_rate=30.0, **attrs)
     return path
-
-
-def run(*words):
-    return cli.main([str(word) for word in words])
 
 
 def cut(folder, recordings, *more, weights=None, out="scores.tsv"):

@@ -9,6 +9,7 @@ import pandas as pd
 import pytest
 import scipy.io
 
+import told
 from make_movies import save_h5, save_table
 from mesodecode.base.files import UserError
 from mesodecode.recordings.intake import frames_of
@@ -46,10 +47,9 @@ def labels(path, columns, frames=TWENTY, **options):
 
 
 def refusal(path, columns, frames=TWENTY, **options):
-    with pytest.raises(UserError) as caught:
-        labels(path, columns, frames, **options)
-    assert str(path) in str(caught.value) and "\n" not in str(caught.value)
-    return str(caught.value)
+    message = told.refusal(labels, path, columns, frames, **options)
+    assert str(path) in message
+    return message
 
 
 # --- units -------------------------------------------------------------------------------------

@@ -14,6 +14,7 @@ import scipy.io
 import tifffile
 from PIL import Image
 
+import told
 from mesodecode.base.files import UserError
 from mesodecode.cli import main
 from mesodecode.recordings import preprocess as stage
@@ -38,10 +39,8 @@ RNG = np.random.default_rng(5)
 
 
 def refusal(path, height=H, width=W):
-    with pytest.raises(UserError) as caught:
-        read_masks(path, height, width)
-    message = str(caught.value)
-    assert "\n" not in message and message.startswith(f"{path}: ")
+    message = told.refusal(read_masks, path, height, width)
+    assert message.startswith(f"{path}: ")
     return message
 
 

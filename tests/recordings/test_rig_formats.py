@@ -13,25 +13,18 @@ import pytest
 import scipy.io
 
 from make_movies import save_nwb
-from mesodecode.base.files import UserError
 from mesodecode.recordings.readers import npy, pulses, spike2, tdms
 from mesodecode.recordings.readers.arrays import Held, Unreadable
 from mesodecode.recordings.readers.behavior import read_behavior
 from mesodecode.recordings.readers.clocks import Frames, read_times
 from mesodecode.recordings.readers.traces import read_variables, vector
+from told import refusal
 
 FRAMES = Frames(8, 10.0)  # 0.8 s
 TIMES = np.arange(100) / 100  # of samples, s
 RUNS = (TIMES >= 0.2) & (TIMES < 0.6)  # frames 2 to 5
 LABELS = [0, 0, 1, 1, 1, 1, 0, 0]
 PULSES = np.where(np.arange(100) % 10 < 3, 5.0, 0.0)  # a frame each 0.1 s; high as it begins
-
-
-def refusal(call, *args, **options):
-    with pytest.raises(UserError) as caught:
-        call(*args, **options)
-    assert "\n" not in str(caught.value)
-    return str(caught.value)
 
 
 # --- Spike2 --------------------------------------------------------------------------------------

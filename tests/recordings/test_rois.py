@@ -18,13 +18,13 @@ from pynwb import TimeSeries
 
 import make_recordings
 from make_movies import photon_series, save_nwb
-from mesodecode.base.files import UserError
 from mesodecode.cli import main, options
 from mesodecode.recordings import roi_correlation, roi_signals
 from mesodecode.recordings.recording import Recording, read_recording, with_labels_of
 from mesodecode.recordings.roi_files import names_of, read_signals
 from mesodecode.study import schema
 from mesodecode.study import study as studies
+from told import refusal
 
 RNG = np.random.default_rng(4)
 T, R = 12, 3
@@ -40,14 +40,6 @@ def recording(signals, *, session="s1", mouse="m1", labels=None, names=None, seg
         **{"pixel_mean": None, "stack_sd": 1.0, "shape": (len(labels), 2, 2)},
         roi_names=names,
     )
-
-
-def refusal(call, *args, **options):
-    with pytest.raises(UserError) as caught:
-        call(*args, **options)
-    message = str(caught.value)
-    assert "\n" not in message
-    return message
 
 
 # --- baseline and normalisation ------------------------------------------------------------------

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 import tifffile
 
+import told
 from make_recordings import DEFAULTS, RATE, Stack, interleave
 from mesodecode.base.files import UserError
 from mesodecode.recordings.corrections import turns
@@ -40,9 +41,7 @@ def read(frames, n=2, size=37):
 
 
 def refusal(frames, n=2, size=37):
-    with pytest.raises(UserError) as caught:
-        read(frames, n, size)
-    return str(caught.value)
+    return told.refusal(read, frames, n, size)
 
 
 @pytest.mark.parametrize("size", [1, 50, 1000])

@@ -6,6 +6,7 @@ import json
 
 import pytest
 
+import told
 from make import plan
 from mesodecode.base.files import UserError
 from mesodecode.study import study as studies
@@ -36,10 +37,7 @@ CONFIG = {
 
 
 def refusal(**changes) -> str:
-    with pytest.raises(UserError) as caught:
-        studies.resolve(CONFIG | changes)
-    assert "\n" not in str(caught.value)
-    return str(caught.value)
+    return told.refusal(studies.resolve, CONFIG | changes)
 
 
 def test_each_cohort_has_its_own_files_and_settings():

@@ -9,7 +9,7 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mesodecode.base.files import UserError
+import told
 from mesodecode.study import cohort_table
 from mesodecode.study import study as studies
 
@@ -32,9 +32,7 @@ def ids(*args, **settings) -> list[str]:
 
 
 def refusal(changed: dict) -> str:
-    with pytest.raises(UserError) as caught:
-        studies.resolve(changed)
-    return str(caught.value)
+    return told.refusal(studies.resolve, changed)
 
 
 def test_across_tests_each_mouse_within_its_cohort_and_from_the_other():

@@ -6,19 +6,13 @@ changed on purpose is read in the diff: `MICE=write pytest -n 0 …`.
 
 from __future__ import annotations
 
-from itertools import product
 from pathlib import Path, PurePosixPath
 
-from kept import assert_kept
+from kept import assert_kept, each
 from mesodecode.study.discovery.file_names import parsed
 from mesodecode.study.discovery.mice_of_names import Place, mice_of
 
 FILE = Path(__file__).with_name("mice.txt")
-
-
-def each(pattern: str, *of: str) -> list[str]:
-    """Names of all combinations of words, as 'a b'."""
-    return [pattern.format(*words) for words in product(*(one.split() for one in of))]
 
 
 GROUPS = {

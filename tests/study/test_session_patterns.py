@@ -6,18 +6,12 @@ the diff: `PATTERNS=write pytest -n 0 …`.
 
 from __future__ import annotations
 
-from itertools import product
 from pathlib import Path, PurePosixPath
 
-from kept import assert_kept
+from kept import assert_kept, each
 from mesodecode.study.discovery import discover
 
 FILE = Path(__file__).with_name("patterns.txt")
-
-
-def each(pattern: str, *of: str) -> list[str]:
-    """Names of all combinations of words, as 'a b'."""
-    return [pattern.format(*words) for words in product(*(one.split() for one in of))]
 
 
 MICE, DAYS = "m1 m2", "20240101 20240102"
