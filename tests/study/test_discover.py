@@ -323,7 +323,7 @@ TREES = {
         "{mouse}/{session}/wheel.csv",
     ),
     "Umit": (
-        in_each(DAILY, "fluo_475.dat", "fluo_475.mat", "green.dat", "green.mat", "wheel.csv"),
+        in_each(DAILY, "fluo_475.dat", "fluo_475.mat", "green.dat", "AcqInfos.mat", "wheel.csv"),
         TWICE,
         ["{mouse}/{session}/fluo_475.dat", "{mouse}/{session}/green.dat"],
         "{mouse}/{session}/wheel.csv",

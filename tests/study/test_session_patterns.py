@@ -51,6 +51,7 @@ GROUPS = {
     "spaces, and a start in common": each("Versuch 1 {}_s{}{}", "a b", "1 2", ".tif _speed.csv"),
     "signs that a config does not hold": each("{} s{}{}", "ä ö", "1 2", ".tif _speed.csv"),
     "two that are one without accents": each("{} s{}{}", "ä a", "1 2", ".tif _speed.csv"),
+    "an accent, and one as Macs write it": each("{}/s{}.tif", "né ne\u0301", "1"),
     "braces": each("{{x}}/{}_{}{}", MICE, DAYS, ".tif .csv"),
     "a mouse's name within another word": each("m/{}m/{}_m{}", "m", DAYS, ".tif .csv"),
     "a session's name in folders too": each("{0}/{1}{2}", "s1 s2", "m1_d1 m2_d1", ".tif .csv"),

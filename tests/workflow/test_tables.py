@@ -128,14 +128,18 @@ def test_nulls_differ_by_labels_and_seed_only():
 @pytest.mark.parametrize(
     ("change", "words"),
     [
-        ({"by": None}, "config: comparisons.paper: 'by' is a dependency of 'source'"),
-        ({"source": None}, "config: comparisons.paper: 'source' is a dependency of "),
+        ({"by": None}, "paper: 'source' is given, and 'by' is missing, which goes with it"),
+        ({"source": None}, "paper: 'by' is given, and 'source' is missing, which goes with it"),
+        ({"source": None, "by": None, "where": {}}, "'where' is given, and 'source' is missing"),
         ({"source": 1}, "config: comparisons.paper.source: 1 is not of type 'string'"),
         (
             {"where": {"half_window": 5}},
             "where.half_window: 5 is not of type 'string'; write it in",
         ),
-        ({"decoders": None}, "config: comparisons.paper: 'decoders' is missing"),
+        (
+            {"decoders": None},
+            "comparisons.paper: 'decoders' is missing; list values of column `by`",
+        ),
         ({"form": "x"}, "config: comparisons.paper.form: no such key"),
     ],
 )
@@ -152,10 +156,15 @@ def test_mice_and_decoders_are_left_out_together_and_with_sources_only(key):
     del one[key]
     own = {"study": "x", "comparisons": {"own": {"decoders": ["a", "b"]}}}
     some = {"study": "x", "comparisons": {"paper": SOURCE} | own["comparisons"]}
-    configs = ((one, key), (own, "mice"), ({"study": "x"}, "mice"), (some, "mice"))
-    for config, missing in configs:
-        with pytest.raises(UserError, match=f"config: top level: '{missing}' is missing"):
+    both = "; leave out both mice and decoders, as each comparison reads a table (source)"
+    lacks = "; without mice and decoders each comparison reads a table: comparisons.own has no "
+    lacks += "source"
+    neither = {"study": "x"}
+    configs = [(one, key, both), (own, "mice", lacks), (neither, "mice", ""), (some, "mice", lacks)]
+    for config, missing, hint in configs:
+        with pytest.raises(UserError) as caught:
             study.resolve(config)
+        assert str(caught.value) == f"config: top level: '{missing}' is missing{hint}"
 
 
 def test_published_config_names_every_published_family():

@@ -237,12 +237,18 @@ def _check_limits(table: str, limits: dict[str, list[float | None]], fault: str)
 
 def _check_tables_only(config: dict[str, Any]) -> None:
     """Mice and decoders may be left out, both, where every comparison reads a table."""
-    sources = ["source" in c for c in config.get("comparisons", {}).values()]
-    for key in ("mice", "decoders"):
-        if key not in config and not (
-            sources and all(sources) and {"mice", "decoders"}.isdisjoint(config)
-        ):
-            raise UserError(f"config: top level: '{key}' is missing")
+    comparisons = config.get("comparisons", {})
+    without = [name for name, settings in comparisons.items() if "source" not in settings]
+    missing = [key for key in ("mice", "decoders") if key not in config]
+    if not missing or (len(missing) == 2 and comparisons and not without):
+        return
+    hint = ""
+    if len(missing) == 2 and comparisons:
+        hint = "; without mice and decoders each comparison reads a table: "
+        hint += f"comparisons.{without[0]} has no source"
+    elif comparisons and not without:
+        hint = "; leave out both mice and decoders, as each comparison reads a table (source)"
+    raise UserError(f"config: top level: '{missing[0]}' is missing{hint}")
 
 
 def _named(mice: dict[Any, Any]) -> dict[Any, Any]:

@@ -244,7 +244,16 @@ def _explain(error: jsonschema.ValidationError, where: str, schema_name: str) ->
         return f"{name}: no such key; {hint}"
     if error.validator == "required":
         missing = [k for k in error.validator_value if k not in error.instance]
-        return f"{key or 'top level'}: '{missing[0]}' is missing"
+        of_table = "; list values of column `by`" if "source" in error.instance else ""
+        return f"{key or 'top level'}: '{missing[0]}' is missing{of_table}"
+    if error.validator == "dependentRequired":
+        given, asked = next(
+            (key, other)
+            for key, others in error.validator_value.items()
+            for other in others
+            if key in error.instance and other not in error.instance
+        )
+        return f"{key}: '{given}' is given, and '{asked}' is missing, which goes with it"
     if error.validator == "pattern" and "description" in error.schema:
         return f"{key}: {error.instance!r} is not {error.schema['description']}"
     if error.validator == "enum":

@@ -45,6 +45,7 @@ _SESSION_OF_BPOD = re.compile(r".+_[A-Za-z]{3}\d\d_20\d\d_Session\d+", re.I)
 _SAMPLES = re.compile(r"continuous\.dat|.+\.(nidq|obx\d*\.obx|imec\d*\.(ap|lf))\.bin", re.I)
 _MOVIE_WORDS = {word for word, rank in names.MADE.items() if rank >= 0}
 _MOVIE_WORDS |= {word for word in names.LIGHTS if word.isalpha()}
+UMIT = "AcqInfos.mat"  # says the size of all flat files of its folder
 WEAK = 1  # rank of movies by what was done to them or their light: no sessions beside others
 
 
@@ -65,7 +66,7 @@ def by_role(
         role, rank = _by_name(path)
         if path.suffix.lower() == ".txt" and not _has_rows(Path(folder, path)):
             role = "aside"  # notes, say
-        if path.suffix == ".mat" and (path.with_suffix("") in flat or _of_trial(path)):
+        if path.suffix == ".mat" and (path.with_suffix("") in flat or _of_flat(path)):
             role = "aside"  # it says the size of the flat file
         if role in ("either", "movie", "behavior") and path.suffix.lower() in HDF5:
             role = "points" if points_of(Path(folder, path)) else role
@@ -147,9 +148,14 @@ def points_of(path: Path) -> str:
         return ""
 
 
-def _of_trial(path: PurePosixPath) -> bool:
-    """Return whether a file goes with one trial of WidefieldImager."""
-    return bool(re.fullmatch(r"frameTimes_\d+", path.stem))
+def _of_flat(path: PurePosixPath) -> bool:
+    """Return whether a file goes with one trial of WidefieldImager, or with a folder of Umit."""
+    return path.name == UMIT or bool(re.fullmatch(r"frameTimes_\d+", path.stem))
+
+
+def sizes_of(path: PurePosixPath) -> tuple[PurePosixPath, ...]:
+    """Return what may say the size of a flat file's images, the first that is there: Umit's."""
+    return path.with_suffix(".mat"), path.with_name(UMIT)
 
 
 def _largest(files: dict[PurePosixPath, int]) -> dict[PurePosixPath, int]:

@@ -5,7 +5,7 @@ import os
 import re
 import unicodedata
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from fnmatch import fnmatchcase
 from pathlib import Path, PurePosixPath
 
@@ -26,7 +26,7 @@ def name_files(found: Found, sessions: list[Session], files: dict[PurePosixPath,
 
     Of the ways to name sessions, the first by which the fewest kinds of files need links is taken.
     """
-    folders = in_folders(files)
+    folders, called = in_folders(files), [session.mouse for session in sessions]
     movies = [_movie_patterns(session, folders) for session in sessions]
     least, taken = len(ENDINGS) + 1, None
     for loose, texts in itertools.product((False, True), _session_names(sessions)):
@@ -46,11 +46,26 @@ def name_files(found: Found, sessions: list[Session], files: dict[PurePosixPath,
     for kind in _kinds(sessions):
         _name_kind(found, kind, sessions)
     prefixed = any("{mouse}" in one for each in found.patterns.values() for one in each)
-    for session in sessions:
+    joined: dict[str, set[str]] = {}
+    for session, own in zip(sessions, called, strict=True):
         mouse = session.mouse if prefixed else named(session.mouse).replace(".", "_")
         found.mice.setdefault(mouse or "FILL_IN", []).append(session.name)
+        joined.setdefault(mouse, set()).add(unicodedata.normalize("NFC", own))
     if "FILL_IN" in found.mice:
         found.notes.append("FILL IN: the names do not say which mouse a session is of.")
+    _say_joined(found, joined)
+
+
+def _say_joined(found: Found, joined: Mapping[str, Collection[str]]) -> None:
+    """Note mice of several names that are one name in the config; `joined`: that -> those."""
+    for name, mice in joined.items():
+        if name and len(mice) > 1:
+            shown = " and ".join(f"'{mouse}'" for mouse in sorted(mice))
+            found.notes.append(
+                f"CHECK: {shown} are one mouse here, {name}, as a config holds no accents or other "
+                "signs; if they are different animals, list the sessions of each under a name of "
+                "its own."
+            )
 
 
 def _call(sessions: list[Session], texts: list[str]) -> None:

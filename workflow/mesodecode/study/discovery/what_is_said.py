@@ -9,7 +9,7 @@ from pathlib import Path, PurePosixPath
 
 from mesodecode.base.files import first_few
 from mesodecode.study.discovery import file_names as names
-from mesodecode.study.discovery.file_roles import EITHER, FLAT, points_of
+from mesodecode.study.discovery.file_roles import EITHER, FLAT, points_of, sizes_of
 from mesodecode.study.discovery.found import Found, Session
 from mesodecode.study.discovery.layouts import layout_of
 from mesodecode.study.discovery.movie_files import half_of
@@ -68,8 +68,7 @@ def say_what_movies_are(
 
 def _sized(path: PurePosixPath, files: Mapping[PurePosixPath, int]) -> bool:
     """Return whether a flat file's name, or a file beside it, says the size of its images."""
-    beside = {path.with_suffix(".mat"), path.with_name("AcqInfos.mat")}
-    return bool(names.FLAT.search(path.stem) or beside & files.keys())
+    return bool(names.FLAT.search(path.stem)) or any(one in files for one in sizes_of(path))
 
 
 def _set_channels(found: Found, channels: int, comment: str) -> None:
@@ -192,7 +191,10 @@ def say_what_is_missing(
     for session in sessions:
         units = (*session.movie.units, *session.movie.others)
         used |= {path for unit in units for path in unit.files} | {session.movie.u}
-    left = sorted({path for paths in roles.values() for path in paths} - used)
+    given = {path for paths in roles.values() for path in paths}
+    flat = [p for p in used & given if p.suffix.lower() in FLAT and not names.FLAT.search(p.stem)]
+    used |= {next((one for one in sizes_of(path) if one in given), path) for path in flat}
+    left = sorted(given - used)
     counts = Counter(path.name for path in left)
     names_left = [f"{name} ({n} files)" for name, n in counts.items() if n > 1]
     names_left += [str(path) for path in left if counts[path.name] == 1]
