@@ -88,6 +88,8 @@ def _panel(axes: Axes) -> list[str]:
     lines[0] += f" aspect {axes.get_aspect()}" * (axes.get_aspect() != "auto")
     box = axes.get_box_aspect()  # of the bar of colours, its length over its width
     lines[0] += "" if box is None else f" box {box:.4g}"
+    if bar := getattr(axes, "_colorbar_info", None):
+        lines[0] += f" {bar['pad']:g} from {len(bar['parents'])}"
     if "outline" in axes.spines:
         lines[0] += f" lined {axes.spines['outline'].get_linewidth():.4g}"
     lines[0] += f" on {_color(axes.get_facecolor())}" * (_color(axes.get_facecolor()) != WHITE)
