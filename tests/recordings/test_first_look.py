@@ -304,7 +304,8 @@ def test_times_of_corrected_components_are_those_of_their_light(lab, capsys, tab
         alf = path / "alf" / "widefield"
         alf.mkdir(parents=True)
         np.save(alf / "widefieldU.images.npy", U)
-        np.save(alf / "widefieldSVT.haemoCorrected.npy", SVT)
+        said = "uncorrected" if table == "tab" else "haemoCorrected"
+        np.save(alf / f"widefieldSVT.{said}.npy", SVT)
         np.save(alf / "imaging.times.npy", times)
         np.save(alf / "imaging.imagingLightSource.npy", lights)
         if table:

@@ -287,6 +287,9 @@ def test_f0_in_words():
     assert f0(dff="percentile") == (
         "10th percentile over the whole recording, of means over 128 parts of it"
     )
+    assert f0(dff="percentile", baseline_window=60).startswith(
+        "10th percentile over a window of 60 s around each frame, of means over 1/32 of it, in "
+    )
     running = {"dff": "mean", "baseline_window": 30}
     steps = "in steps of 1/32 of it with linear interpolation between them"
     assert f0(**running) == f"mean over a window of 30 s around each frame, {steps}"
@@ -756,6 +759,10 @@ MORE = [
     (
         {"recordings": STUDY["recordings"] | {"behavior_position": "xy", "speed_scale": 0.2}},
         "Speed is that of a tracked position (0.2 cm a unit): the straight way between",
+    ),
+    (
+        {"recordings": STUDY["recordings"] | {"behavior_position": "xy"}},
+        "Speed is that of a tracked position: the straight way between",
     ),
     ({"decoders": {"lin": DECODERS["lin"] | {"causal": True, "baseline": 90}}}, "the 90 frames"),
     ({"decoders": {"roi": {"input": "rois", "rnn": "tcn", "rois": [*range(1, 10)]}}}, "9 ROIs"),

@@ -59,6 +59,16 @@ def test_the_time_left_is_that_of_the_same_rule_or_goes_with_the_runtime_asked_f
     assert run.progress.line() == "0:35: 2 of 4 jobs done, about 0:10 left"
 
 
+def test_a_job_that_the_run_did_not_name_is_not_counted():
+    run = Run(job(1, "fit"), job(2, "fit"))
+    run.start(1)
+    run.start(7)
+    assert run.progress.line() == "0:00: 0 of 2 jobs; now: fit 1"
+    run.end(7, 4)
+    run.end(1, 1)
+    assert run.progress.line() == "0:05: 1 of 2 jobs done, about 0:05 left"
+
+
 def test_jobs_that_ask_for_no_runtime_count_alike():
     run = Run(*(job(n, rule, runtime=None) for n, rule in enumerate(("fit", "fit", "train"), 1)))
     run.start(1)

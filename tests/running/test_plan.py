@@ -1077,8 +1077,8 @@ def test_what_is_read_with_a_movie_fits_it_before_jobs_start(
 
 def test_hours_of_rules_stand_in_a_table(monkeypatch, capsys):
     lines = [
-        plan.Estimate("train_cnn", 20, 20, 123.45, 9.996, 0, False),
-        plan.Estimate("fit_linear", 5, 1, 0.126, 0.0, 5, False),
+        plan.Estimate("train_cnn", 20, 20, 123.45, 10.0, 0, False),
+        plan.Estimate("fit_linear", 5, 1, 9.994, 0.0, 5, False),
         plan.Estimate("all", 1, 0, 0.0, 0.0, 0, True),
     ]
     monkeypatch.setattr(plan, "estimates", lambda dry: lines)
@@ -1086,10 +1086,10 @@ def test_hours_of_rules_stand_in_a_table(monkeypatch, capsys):
     rows = [line.split() for line in capsys.readouterr().out.splitlines()[:5]]
     assert rows == [
         ["rule", "jobs", "submitted", "core-hours", "GPU-hours", "hours", "from"],
-        ["train_cnn", "20", "20", "123.5", "10.00", "limit"],
-        ["fit_linear", "5", "1", "0.13", "0.00", "measured"],
+        ["train_cnn", "20", "20", "123.5", "10.0", "limit"],
+        ["fit_linear", "5", "1", "9.99", "0.00", "measured"],
         ["all", "1", "0", "local"],
-        ["total", "26", "21", "123.6", "10.00"],
+        ["total", "26", "21", "133.4", "10.0"],
     ]
     verb._print_jobs(DryRun([None] * 26, [], "local"))
     assert "submitted" not in capsys.readouterr().out

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime
+import re
 from types import SimpleNamespace
 
 import pytest
@@ -95,6 +96,17 @@ def test_no_split_breaks_a_rule(name):
                 return abs((days[one.session] - days[test.session]).days)
 
             assert max(map(away, near.train)) < min(map(away, split.train))
+
+
+def test_sessions_as_far_as_others_are_neither_near_nor_far():
+    days = ("10", "11", "17", "03", "23")  # 1, 7, 7 and 13 days from the first
+    mice = MICE | {"a": [f"202401{day}a" for day in days]}
+    splits = studies.resolve(config(mice=mice)).ceilings["linear"]
+    assert not [name for name in splits if re.match("own_(near|far).test-20240110a", name)]
+    mice["a"][2] = "20240118a"  # 8 days away
+    splits = studies.resolve(config(mice=mice)).ceilings["linear"]
+    assert roles(splits, "own_near.test-20240110a") == [["11a", "03a"], []]
+    assert roles(splits, "own_far.test-20240110a") == [["18a", "23a"], []]
 
 
 def test_without_days_or_on_one_day_nothing_is_near_or_far(tmp_path):

@@ -31,7 +31,7 @@ m1_mask.csv m1_roi.csv m1_rois.mat m1_roi_speed.npy RoiSet.zip m1.zip m1_lightSo
 light_source.npy m1_light.npy T.npy m1_T.npy U.npy SVT.npy V.npy m1_v.npy m1_spatial.npy
 m1_temporal.npy svdTemporalComponents_blue.npy svdSpatialComponents_blue.npy m1_u.npy m1.npy
 m1_movie.npy m1_delta.npy m1.mat m1.smrx m1.abf m1.rhd m1.tdms m1.log m1.json m1.pdf m1 m1.png
-m1_info.mat rec_mask_speed.mat m1_stimulus.mat m1_bpod.mat m1_virmen.h5 m1_dfof.mat
+m1_info.mat rec_mask_speed.mat m1_stimulus.mat m1_bpod.mat m1_virmen.h5 m1_dfof.mat AcqInfos.mat
 """
 MOVIES = """
 Frames_2_640_540_uint16_0001.dat Frames_640_540_uint16.dat Frames_0001.dat Frames_0001.mj2

@@ -86,6 +86,10 @@ GROUPS = {
     "colours that name mice": (["red_20240101.tif", "green_20240101.tif"], []),
     "colours that name no mice": (["m1_red.tif", "m1_green.tif", "m2_red.tif"], []),
     "colours of a pair": (["x/blue.tif", "x/violet.tif"], []),
+    "colours of a pair, and one alone": (
+        [f"2024010{day}_{light}.tif" for day, light in ((1, "blue"), (1, "violet"), (2, "blue"))],
+        [],
+    ),
     "halves": (["m1_left.tif", "m1_right.tif", "m2_left.tif", "m2_right.tif"], ["m1.csv"]),
     "halves by letters": (["m1_L.tif", "m1_R.tif"], ["m1.csv"]),
     "halves by hemispheres": (["m1_lh.tif", "m1_rh.tif"], ["m1.csv"]),

@@ -143,6 +143,7 @@ decoders.x: {like: gru, warm_up: 5}
 decoders.x: {start_from: none, rnn: gru}
 decoders.x: {start_from: linear, rnn: gru}
 decoders.x: {start_from: cnn, rnn: gru, causal: true}
+decoders.cnn: {causal: true}
 decoders.x: {like: cnn, epochs: 0}
 decoders.x: {like: cnn, max_lr: 0}
 decoders.x: {like: cnn, ema_decay: 1}

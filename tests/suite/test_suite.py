@@ -125,7 +125,8 @@ def test_first_minutes_should_help_a_turned_mouse_and_a_decoder_that_registers()
         "-",
     )
     assert expects("linear_first", by_mouse={}) == ("-", "-")
-    assert expects("linear_first", by_mouse={"m2": {"rotation": 4}}) == ("shift m2", "first m2")
+    assert expects("linear_first", by_mouse={"m2": {"rotation": 5}}) == ("shift m2", "first m2")
+    assert expects("linear_first", by_mouse={"m2": {"rotation": 5.1}})[0].endswith("first m2")
 
 
 def test_what_first_minutes_gain_is_of_the_frames_that_both_decoders_have(tmp_path):

@@ -167,6 +167,22 @@ def test_mice_and_decoders_are_left_out_together_and_with_sources_only(key):
         assert str(caught.value) == f"config: top level: '{missing}' is missing{hint}"
 
 
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        (
+            {"importance": {"map": {"decoder": "gru"}}},
+            "importance.map.decoder: no recurrent decoder of ROI signals 'gru'",
+        ),
+        ({"reproduction": {"gru": {"model": "GRU"}}}, "reproduction.gru: no such decoder; known"),
+        ({"shift": {"decoders": ["gru"]}}, "shift.decoders: no decoder 'gru' with labels of its"),
+    ],
+)
+def test_a_study_of_tables_alone_has_no_decoders_to_explain(change, words):
+    with pytest.raises(UserError, match=words):
+        study.resolve({"study": "x", "comparisons": {"paper": SOURCE}} | change)
+
+
 def test_published_config_names_every_published_family():
     comparisons = yaml.safe_load((ROOT / "examples/published.yaml").read_text())["comparisons"]
     table = pd.read_csv(ROOT / comparisons["fig2e"]["source"], dtype=str)

@@ -102,7 +102,7 @@ class FlatTail:
         if self._file is None:
             if there is None:
                 return
-            self._file = open(self._path, "rb", buffering=0)  # noqa: SIM115
+            self._file = open(self._path, "rb")  # noqa: SIM115
             self._file.seek(self._layout.offset)
         size, letters = self._layout.frame_bytes, self._layout.letters[1:]
         lengths = [self._layout.lengths[letter] for letter in letters]

@@ -130,7 +130,7 @@ def scores(config: Mapping[str, Any], tables: Tables) -> Words:
     means = table.groupby("decoder", sort=False)[columns].mean()
     spread = table.groupby("decoder", sort=False)[kind.metric].agg(["mean", "std", "min", "max"])
     summary = means.drop(columns=kind.metric).join(spread.rename(columns={"std": "sd"}))
-    summary["n"] = table.groupby("decoder", sort=False).size()
+    summary["n"] = table["decoder"].value_counts()
 
     def shown(names: Iterable[str]) -> list[tuple[str, int, str]]:
         return [(SCORE_NAMES.get(n, n.replace("auc_", "AUC of ")), 1, n) for n in names]

@@ -62,7 +62,8 @@ class JobProgress(logging.Handler):
             if not self._jobs:
                 self._jobs = {job.jobid: job for job in self._ask()}
                 self._start, self._next = now, now
-            self._running[record.jobid] = now
+            if record.jobid in self._jobs:
+                self._running[record.jobid] = now
         elif event == "job_finished" and record.job_id in self._running:
             self._done[record.job_id] = now - self._running.pop(record.job_id)
         elif event == "job_error":
@@ -88,9 +89,9 @@ class JobProgress(logging.Handler):
             words += " done"
             left = self._seconds_left(now)
             words += "" if left is None else f", about {_duration(left)} left"
-        running = [self._jobs[i] for i in self._running if i in self._jobs]
-        if running:
-            words += f"; now: {running[-1].message or running[-1].rule.name}"
+        if self._running:
+            running = self._jobs[[*self._running][-1]]
+            words += f"; now: {running.message or running.rule.name}"
         return words
 
     def end(self, logs: Iterable[str]) -> None:
@@ -106,10 +107,8 @@ class JobProgress(logging.Handler):
     def _seconds_left(self, now: float) -> float | None:
         took: dict[str, list[float]] = defaultdict(list)
         for jobid, seconds in self._done.items():
-            if jobid in self._jobs:
-                took[self._jobs[jobid].rule.name].append(seconds)
-        asked = sum(self._runtime(self._jobs[i]) for i in self._done if i in self._jobs)
-        ratio = sum(self._done.values()) / asked if asked else 0.0
+            took[self._jobs[jobid].rule.name].append(seconds)
+        ratio = sum(self._done.values()) / sum(self._runtime(self._jobs[i]) for i in self._done)
         work = known_runtime = runtime = 0.0
         for jobid, job in self._jobs.items():
             if jobid not in self._done:

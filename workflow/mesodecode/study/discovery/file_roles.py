@@ -68,8 +68,8 @@ def by_role(
             role = "aside"  # notes, say
         if path.suffix == ".mat" and (path.with_suffix("") in flat or _of_flat(path)):
             role = "aside"  # it says the size of the flat file
-        if role in ("either", "movie", "behavior") and path.suffix.lower() in HDF5:
-            role = "points" if points_of(Path(folder, path)) else role
+        if path.suffix.lower() in HDF5 and points_of(Path(folder, path)):
+            role = "points"
         if role == "either":
             role = {None: "either", True: "movie", False: "behavior"}[_pixels(Path(folder, path))]
             rank = 4 if role == "behavior" else WEAK
