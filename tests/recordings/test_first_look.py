@@ -691,6 +691,7 @@ ALF = "imaging.imagingLightSource.npy"
         # channel_id need not be the first column, and rows may be short
         ([1, 2, 3], ALF, "color,channel_id\ngreen,1\nviolet,2\nblue,3\n", [3, 2, 1], "table"),
         ([1, 2], ALF, "channel_id,wavelength\n\n1,405.0\n2,470.0\n", [2, 1], "table"),
+        ([1, 2, 3], ALF, "channel_id,wavelength\n3,470\n", [3, 1, 2], "table"),  # of one alone
         ([1, 2], ALF, "id,wavelength\n1,470\n2,405\n", [2, 1], "IBL's usual number"),
         ([7, 2], ALF, "channel_id,wavelength\n8,470\n", [2, 7], "IBL's usual number"),
     ],

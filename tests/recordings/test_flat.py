@@ -328,3 +328,10 @@ def test_packed_pixels_are_as_rough_as_they_are_once_they_are_apart(tmp_path, ho
     least = flat._rough(ramp[begin : begin + n // 2 * 2])
     assert flat._packed(tmp_path / "a.raw", layout, n, 2.01 * least)
     assert not flat._packed(tmp_path / "a.raw", layout, n, 1.99 * least)
+
+
+@pytest.mark.parametrize("value", [0, 0x0101, 0xFFFF])
+def test_a_frame_of_one_value_is_taken_for_no_packed_pixels(tmp_path, capsys, value):
+    np.full((3, 16, 16), value, np.uint16).tofile(tmp_path / "a.raw")
+    assert (read(tmp_path / "a.raw", shape=(16, 16), dtype="uint16") == value).all()
+    assert capsys.readouterr().err == ""

@@ -378,6 +378,9 @@ def test_circles(tmp_path, suffix):
     plus = {(2, 3), (1, 3), (3, 3), (2, 2), (2, 4)}
     assert {divmod(int(p), W)[::-1] for p in masks.pixels[0]} == plus
     assert [len(pixels) for pixels in masks.pixels] == [5, 9, 1]
+    path = tmp_path / f"m.{suffix}"
+    path.write_text("\ufeff" + path.read_text(), encoding="utf-8")  # as Excel writes UTF-8
+    assert read_masks(path, H, W).names == masks.names
 
 
 def test_circles_of_the_simulated_mouse_give_its_roi_signals(tmp_path):

@@ -2,9 +2,16 @@
 
 from __future__ import annotations
 
+import struct
+
 import numpy as np
+import pytest
+import scipy.io
+import scipy.sparse
 
 from make_movies import save_v5
+from mesodecode.base import files
+from mesodecode.base.files import UserError
 from mesodecode.recordings.readers import mat
 
 
@@ -32,3 +39,18 @@ def test_cells_are_words_where_one_of_them_is(tmp_path):
     for name in ("matrices", "none"):
         why = "is a cell array, and cell 2 of it neither a word nor a number"
         assert shown[name] == why
+
+
+@pytest.mark.parametrize(("rows", "takes"), [(1, 8), (3, 24)])
+def test_a_file_of_version_4_takes_what_its_heads_say(tmp_path, monkeypatch, rows, takes):
+    (tmp_path / "x.mat").write_bytes(struct.pack("<5i", 0, rows, 10**9, 0, 2) + b"x\0")
+    monkeypatch.setattr(files, "free_memory", lambda: takes * 10**9 - 1)
+    with pytest.raises(UserError, match=f"x.mat: all in it takes {takes}.0 GB of memory"):
+        mat.read_mat(tmp_path / "x.mat")
+
+
+def test_a_sparse_matrix_of_version_4_takes_little(tmp_path, monkeypatch):
+    sparse = scipy.sparse.coo_array(([1.0], ([5], [7])), shape=(10**5, 10**5))
+    scipy.io.savemat(tmp_path / "x.mat", {"s": sparse, "v": np.arange(3.0)}, format="4")
+    monkeypatch.setattr(files, "free_memory", lambda: 10**9)
+    assert mat.read_mat(tmp_path / "x.mat")["v"].tolist() == [[0, 1, 2]]

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import contextlib
+import struct
 from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
 import pytest
+import tifffile
 
 from mesodecode.recordings import movie
 from mesodecode.recordings.axes import Axes
@@ -130,6 +132,9 @@ def test_movies_of_movies(capsys):
         "in turn, one more of the second": lambda: told(
             movie.InterleavedMovie([Held(4), Held(5, first=10), Held(4, first=20)], "bvr")
         ),
+        "in turn, one of them with times": lambda: told(
+            movie.InterleavedMovie([Held(4, time=half), Held(4, first=10)], "bv")
+        ),
         "in turn, two more": lambda: told(movie.InterleavedMovie([Held(6), Held(4)], "bv")),
         "in turn, of another size": lambda: told(
             movie.InterleavedMovie([Held(4), Held(4, "b.tif", (2, 2))], "bv")
@@ -152,6 +157,19 @@ def test_frames_of_arrays_join_their_axes_to_none_of_a_single_file():
     made = movie.InterleavedMovie([Held(4, axes=Axes("TYX", None, (4, 1, 2)))] * 3, "abc")
     assert made.axes == Axes("TYX", None, (4, 1, 2), movies=3) and made.shape == (12, 1, 2)
     assert joined(Held(4, axes=Axes("TYX", None, (4, 1, 2)))).axes == Axes("TYX", None, ())
+
+
+@pytest.mark.parametrize("form", ["CLASSIC_LE", "BIG_BE"])
+def test_pages_of_any_number_of_tags_follow_each_other(tmp_path, form):
+    form, content = getattr(tifffile.TIFF, form), bytearray(8000)
+    pages = {16: 40, 2000: 3, 1000: 17, 4000: 16, 6000: 1}  # of the first, 16 are read at once
+    for (at, n_tags), following in zip(pages.items(), [*[*pages][1:], 0], strict=True):
+        struct.pack_into(form.tagnoformat, content, at, n_tags)
+        end = at + form.tagnosize + n_tags * form.tagsize
+        struct.pack_into(form.offsetformat, content, end, following)
+    (tmp_path / "s.tif").write_bytes(content)
+    with open(tmp_path / "s.tif", "rb") as file:
+        assert [*movie.page_places(file.fileno(), form, 16)] == [*pages]
 
 
 @pytest.mark.parametrize("lengths", [[0, 3, 1, 4, 0], [8], [1] * 8, [2, 6]])

@@ -35,6 +35,7 @@ from mesodecode.recordings.readers import (
     target_traces,
 )
 from mesodecode.recordings.readers.arrays import Bouts, Variable
+from mesodecode.recordings.readers.traces import read_variables
 from mesodecode.recordings.session_sources import Sources
 
 ROI = roifile.ImagejRoi.frompoints([[0, 0], [3, 0], [3, 3]]).tobytes()
@@ -106,6 +107,16 @@ def tiff_without_pages(folder):
 def json_of_wfield(folder):
     (folder / "a.json").write_text('{"landmarks_im": ')
     wfield.read_json(folder / "a.json")
+
+
+def damaged_dataset(folder, values):
+    with h5py.File(folder / "b.h5", "w") as file:
+        data = file.create_dataset("speed", data=values, chunks=True, compression="gzip")
+        at = data.id.get_chunk_info(0).byte_offset
+    with open(folder / "b.h5", "r+b") as file:
+        file.seek(at)
+        file.write(b"\xff" * 20)
+    read_variables(folder / "b.h5", ["speed"])
 
 
 def areas_of_words(folder):
@@ -282,6 +293,14 @@ REFUSED = {
     "ROI signals in a cell of arrays": (
         lambda f: rois_of_words(f, "a", [1.0, 2.0]),
         "r.mat: dat_roi is a cell array, and cell 2 of it neither a word nor a number",
+    ),
+    "numbers whose bytes are damaged": (
+        lambda f: damaged_dataset(f, np.arange(99.0)),
+        "b.h5: /speed cannot be read (",
+    ),
+    "words whose bytes are damaged": (
+        lambda f: damaged_dataset(f, np.array(["run", "rest"] * 50, "S")),
+        "b.h5: /speed cannot be read (",
     ),
     "circles in rows of other lengths": (circles, "c.csv: not a table ("),
     "a sample without a state": (

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import runpy
 import struct
 import sys
+from pathlib import Path
 from types import SimpleNamespace
 
 import h5py
@@ -25,6 +27,19 @@ TIMES = np.arange(100) / 100  # of samples, s
 RUNS = (TIMES >= 0.2) & (TIMES < 0.6)  # frames 2 to 5
 LABELS = [0, 0, 1, 1, 1, 1, 0, 0]
 PULSES = np.where(np.arange(100) % 10 < 3, 5.0, 0.0)  # a frame each 0.1 s; high as it begins
+
+
+LATE = ["neo", "pyabf", "nptdms", "bioio", "sif_parser", "roifile", "imageio_ffmpeg", "zarr"]
+LATE += ["pynwb", "pandas"]
+READERS = sorted(Path(spike2.__file__).parent.glob("*.py"))
+
+
+@pytest.mark.parametrize("reader", READERS, ids=[reader.stem for reader in READERS])
+def test_a_reader_is_imported_without_the_library_that_it_reads_by(monkeypatch, reader):
+    """Else every command would take as long, and none would say what to install."""
+    for name in {*LATE, *(name for name in sys.modules if name.partition(".")[0] in LATE)}:
+        monkeypatch.setitem(sys.modules, name, None)  # an import of it fails
+    runpy.run_path(str(reader))
 
 
 # --- Spike2 --------------------------------------------------------------------------------------

@@ -142,6 +142,18 @@ def test_channels_of_a_micromanager_stack_take_turns(tmp_path):
     save_mmstack(path, pages, T, n_channels=2)
     np.testing.assert_array_equal(read(path, channels=2), FRAMES)
     assert "set channels: 2 and signal_channel" in refusal(path)
+    files = [path, tmp_path / "rec_MMStack_Pos0_1.ome.tif"]
+    for file, some in zip(files, (pages[:9], pages[9:]), strict=True):
+        save_mmstack(file, some, T, n_channels=2)
+    for given in (files, files[0]):  # a list of two files is no list of two wavelengths
+        np.testing.assert_array_equal(read(given, channels=2), FRAMES)
+    with pytest.raises(UserError, match="separate, but 1 files whose names do not tell 2"):
+        read(files, channels=2, wavelengths="separate")
+    files[1].unlink()
+    pages = [(1, i, 1, frame) for i, frame in enumerate(FRAMES)]  # all others were not taken
+    for file, some in ((path, pages[:9]), (tmp_path / "rec_MMStack_Pos1.ome.tif", pages[9:])):
+        save_mmstack(file, some, T, n_channels=2, Positions=3)
+    np.testing.assert_array_equal(read(path), FRAMES)
 
 
 def test_files_name_their_channels(tmp_path):

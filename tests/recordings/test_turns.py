@@ -185,6 +185,11 @@ def test_a_dark_frame_has_half_the_light_and_a_fifth_of_the_contrast_of_the_dark
     assert turns.dark_frames(tiles, 2).tolist() == [dark, *[False] * 9]
 
 
+def test_most_of_the_first_half_may_be_dark():
+    tiles = tiles_of(*[(10, 10)] * 8, *[(100, 200), (60, 100)] * 3)
+    assert turns.dark_frames(tiles, 2).tolist() == [True] * 8 + [False] * 6
+
+
 @pytest.mark.parametrize(
     ("values", "n", "after"),
     [

@@ -277,7 +277,6 @@ def _read_circles(path: str | Path) -> pd.DataFrame:
         table = pd.read_csv(
             path,
             sep="\t" if Path(path).suffix.lower() == ".tsv" else ",",
-            encoding="utf-8-sig",
             dtype={"name": str, "hemisphere": str},
             keep_default_na=False,
         )

@@ -353,7 +353,7 @@ def check_alike(
         )
 
 
-def check_begins(file: Path, movie: Movie, n_before: int = 0) -> None:
+def check_begins(file: Path, movie: Movie, n_before: int) -> None:
     """Raise UserError if a file says that other frames come before it than `n_before`."""
     if movie.begins * movie.channels not in (0, n_before):
         raise UserError(

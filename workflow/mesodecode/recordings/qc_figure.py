@@ -134,8 +134,7 @@ def _images(place: Callable[..., Axes], session: Session) -> None:
         left = 3 + i * (side + 4)
         axes = place(left, 13, side, side)
         low, high = np.percentile(image, [0.5, 99.5])
-        limits = {"vmin": low, "vmax": max(high, low + 1e-9)}
-        drawn = axes.imshow(image, colours, **limits, interpolation="none")
+        drawn = axes.imshow(image, colours, vmin=low, vmax=high, interpolation="none")
         axes.set_anchor("S")
         bar = axes.figure.colorbar(
             drawn, cax=place(left, 14 + side, side, 1.5), orientation="horizontal"

@@ -112,7 +112,7 @@ def _one_after_the_other(
     files = [source.file for source in sources]
     if len(sources) == 1:
         with _open_one(sources[0], asked, channels) as movie:
-            check_begins(files[0], movie)
+            check_begins(files[0], movie, 0)
             yield movie
         return
     if len(files) == 2 and {file.suffix.lower() for file in files} == {".npy"}:

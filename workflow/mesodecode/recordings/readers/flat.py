@@ -112,7 +112,7 @@ def _packed(path: Path, layout: Layout, count: int, rough: float) -> bool:
         (a << 4 | b >> 4, (b & 15) << 8 | c),  # the high bits first
     )
     least = min(_rough(np.stack(way, axis=1).ravel()) for way in ways)
-    return 0 < least < 0.5 * rough
+    return least < 0.5 * rough
 
 
 def _rough(values: np.ndarray) -> float:

@@ -22,9 +22,6 @@ from mesodecode.recordings.readers.arrays import EMPTY, Held, Unreadable, note_o
 
 COMPRESSED = 15  # type of a variable of version 5
 OBJECT = 0xDD000000  # with which the numbers that stand for an object begin
-# MATLAB's types whose values take what their shape says, and bytes of one.
-BYTES = {f"{sign}int{bits}": bits // 8 for sign in ("", "u") for bits in (8, 16, 32, 64)}
-BYTES |= {"double": 8, "single": 4, "logical": 1, "char": 4}
 USUAL = "YXT"  # height x width x frames: how MATLAB keeps a movie
 
 
@@ -166,9 +163,9 @@ def _bytes_v5(path: str | Path) -> int:
 
     with open(path, "rb") as file:
         order = {b"IM": "<II", b"MI": ">II"}.get(file.read(128)[126:])
-        if order is None:  # version 4: numbers only
+        if order is None:  # version 4: numbers
             heads = scipy.io.whosmat(path)
-            return sum(math.prod(shape) * BYTES.get(kind, 0) for _, shape, kind in heads)
+            return sum(8 * math.prod(shape) for _, shape, kind in heads if kind == "double")
         total, end = 0, os.fstat(file.fileno()).st_size
         while len(tag := file.read(8)) == 8:
             kind, size = struct.unpack(order, tag)
