@@ -35,6 +35,7 @@ NAMES = [
     ("hstack", "vstack"),
 ]
 SYMMETRIC = ("min", "max", "minimum", "maximum", "allclose", "gcd", "transpose", "beta")
+SYMMETRIC += ("logaddexp",)
 GUARDS = ("strict", "frozen")  # of what does not happen
 OTHER = dict(NAMES) | {b: a for a, b in NAMES} | {"sorted": "list", "abs": "float"}
 Part = tuple[ast.AST, str | None]  # a part of a file, and what it is mistaken for; None: forgotten

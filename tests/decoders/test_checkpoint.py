@@ -240,6 +240,8 @@ def test_the_one_before_is_used_and_another_identity_is_named(tmp_path):
     assert kept.load() == {"epoch": 2}
     (tmp_path / "c.pt").unlink()
     assert kept.load() == {"epoch": 1}
+    same = Checkpoint(tmp_path / "c.pt", {"inputs": ["a"], "seed": 1})  # in whatever order
+    assert same.load() == {"epoch": 1}
     with pytest.raises(UserError, match=r"seed was 1, now 2"):
         Checkpoint(tmp_path / "c.pt", {"seed": 2, "inputs": ["a"]}).load()
     kept.finish({"weights": 3})

@@ -109,6 +109,16 @@ def test_a_network_in_use_keeps_weights_in_the_type_that_it_passes_images_in(bac
     assert all(weight.dtype == torch.float32 for weight in network.parameters())
 
 
+def test_weights_that_others_take_the_place_of_are_not_kept_in_another_type():
+    network, images = seen("test_resnet")
+    network.passed_in = torch.bfloat16
+    with torch.no_grad(), torch.autocast("cpu", torch.bfloat16, cache_enabled=False):
+        first = network(images)
+        for weight in network.net.parameters():
+            weight.mul_(0.5)
+        assert not torch.allclose(network(images), first)
+
+
 def test_a_network_in_use_on_a_gpu_is_a_copy_and_used_once(monkeypatch):
     """Graphs of it would else show what a later training of the one given makes of its weights."""
     monkeypatch.setattr(networks, "_on_gpu", lambda network: True)

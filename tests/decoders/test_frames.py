@@ -54,6 +54,24 @@ def test_batches_come_in_the_order_asked_for(recorded, kind):
         np.testing.assert_array_equal(block.numpy(), everything[part])
 
 
+@pytest.mark.parametrize(
+    ("threads", "n_parts", "workers"), [(8, 3, 3), (8, 20, 7), (1, 20, 1), (2, 20, 1)]
+)
+def test_frames_are_read_by_what_threads_the_network_leaves_and_no_more_than_batches(
+    recorded, monkeypatch, threads, n_parts, workers
+):
+    class Loader(list):
+        def __init__(self, source, **how):
+            super().__init__(source[i] for i in range(len(source)))
+            asked.append(how["num_workers"])
+
+    asked, parts = [], torch.arange(10).split(1) * 2
+    monkeypatch.setattr(frames, "DataLoader", Loader)
+    monkeypatch.setattr(torch, "get_num_threads", lambda: threads)
+    found = list(Streamed(recorded[0], CPU).stream(parts[:n_parts]))
+    assert asked == [workers] and len(found) == n_parts
+
+
 def test_streaming_draws_no_number_that_a_network_would_draw(recorded):
     recordings, _ = recorded
     torch.manual_seed(3)

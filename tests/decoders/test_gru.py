@@ -58,6 +58,20 @@ def test_passes_of_one_shape_do_not_disturb_each_other():
         torch.testing.assert_close(found, expected, rtol=1e-10, atol=1e-13)
 
 
+def test_both_directions_of_batches_of_two_sizes_have_arrays_that_stay(monkeypatch):
+    made, begin = [], gru._Room.__init__
+    monkeypatch.setattr(
+        gru._Room, "__init__", lambda room, *given: made.append(given[-1]) or begin(room, *given)
+    )
+    gru._Room.free.clear()
+    rnn, x = both(True)
+    for n in (5, 4, 5, 4):
+        torch.autograd.grad(gru.final_state(rnn, x[:n]).sum(), x)
+    assert made == [5, 5, 4, 4]
+    torch.autograd.grad(gru.final_state(rnn, x[:3]).sum(), x)
+    assert len(gru._Room.free) == 4  # and those used longest ago are let go
+
+
 def test_a_graph_whose_arrays_another_pass_took_is_refused():
     gru._Room.free.clear()
     rnn, x = both(False)

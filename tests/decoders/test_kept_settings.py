@@ -161,3 +161,21 @@ def test_a_model_of_other_windows_than_its_settings_say_is_refused(tmp_path):
     settings = SETTINGS["roi_classical"] | {"half_window": 2}
     path = classical_file(tmp_path / "w.joblib", settings=settings)
     assert "none of windows as its settings say" in told(applied.load, path)
+
+
+@pytest.mark.parametrize(
+    ("change", "n_columns"),
+    [
+        ({}, 9),  # three frames of three ROIs
+        ({"rois": [1, 3], "others": "zero"}, 9),
+        ({"rois": [1, 3], "others": "drop"}, 6),
+        ({"rois": [], "others": "drop"}, 9),
+        ({"half_window": 0}, 3),
+    ],
+)
+def test_a_model_has_a_column_for_each_frame_and_roi_that_is_not_dropped(change, n_columns):
+    settings = SETTINGS["roi_classical"] | {"half_window": 1} | change
+    known = [n for n in range(12) if not told(kept_settings.check_columns, "w", settings, n)]
+    assert known == [n_columns]
+    older = without(settings, "roi_names")
+    assert not told(kept_settings.check_columns, "w", older | {"rois": []}, 5)

@@ -215,11 +215,30 @@ def test_verbs_train_predict_and_refuse_a_mouse_in_two_roles(tmp_path, capsys):
     assert "two sessions of one mouse" in capsys.readouterr().err
 
 
-@pytest.mark.parametrize("model", ["linear_svm", "gradient_boosting"])
-def test_what_is_drawn_is_drawn_by_the_seed_of_the_settings(model):
-    """Coordinates in their turn; of more than 200,000 windows, those that make the bins."""
-    made = make_model(schema.defaults("roi_classical", model=model, seed=5)).get_params()
-    assert [value for key, value in made.items() if key.endswith("random_state")] == [5]
+TREES = {"max_iter": 30, "early_stopping": False, "random_state": 5}
+TRACE = {"name": "pupil", "states": [], "unit": "mm", "mean": 1.0, "sd": 2.0}
+
+
+@pytest.mark.parametrize(
+    ("model", "target", "name", "asked"),
+    [
+        ("logistic_regression", None, "LogisticRegression", {"C": 0.25, "max_iter": 1000}),
+        ("linear_svm", None, "LinearSVC", {"C": 0.25, "random_state": 5}),
+        ("ridge", None, "RidgeClassifier", {"alpha": 4}),
+        ("ridge", TRACE, "Ridge", {"alpha": 4}),
+        ("gradient_boosting", None, "HistGradientBoostingClassifier", TREES),
+        ("gradient_boosting", TRACE, "HistGradientBoostingRegressor", TREES),
+    ],
+)
+def test_models_are_made_of_the_settings(model, target, name, asked):
+    """The seed draws coordinates in their turn; of more than 200,000 windows, those of the bins."""
+    settings = schema.defaults("roi_classical", model=model, C=0.25, seed=5, trees=30)
+    made = make_model(settings | ({"target": target} if target else {}))
+    last = made[-1] if hasattr(made, "steps") else made
+    assert type(last).__name__ == name
+    usual = type(last)().get_params()
+    found = {key: value for key, value in last.get_params().items() if value != usual[key]}
+    assert found == asked
 
 
 @pytest.mark.filterwarnings("error")

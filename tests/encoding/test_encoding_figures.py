@@ -82,6 +82,8 @@ def test_a_sweep_is_drawn_by_rate_and_momentum_of_the_best_l2():
     assert high == pytest.approx(1.2) and low == -0.05
     limits = loss[0].collections[0].get_clim()
     assert limits[0] == pytest.approx(0.8) and limits[1] == swept()["valid_loss"].quantile(0.9)
+    alone = swept().query("initialisation == 'default'")  # as wide as two: the bars have their room
+    assert (figures.sweep_figure(alone).get_size_inches() == figure.get_size_inches()).all()
 
 
 def test_the_caption_of_a_sweep_names_the_best_and_counts_those_that_diverged():

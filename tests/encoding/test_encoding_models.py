@@ -233,6 +233,9 @@ def test_factorised_readout_is_mask_times_weights():
                     seen = scaled[image, c].flatten()[place]
                     value = value + readout.mask[n, place] * readout.weight[n, c] * seen
             torch.testing.assert_close(found[p, n], value)
+    begun = networks.Factorised((256, 5, 5), 0, 20)  # of a map of SD 1 a response of .05
+    assert begun.weight.std().item() == pytest.approx(1 / 16, rel=0.05)
+    assert begun.mask.std().item() == pytest.approx(0.01, rel=0.1)
 
 
 def test_a_readout_over_presentations_is_a_gru_over_what_was_shown():
@@ -458,11 +461,11 @@ def test_a_frozen_backbone_stays_as_it_was():
 
 def test_neurons_that_share_no_weights_have_a_best_epoch_each(monkeypatch):
     data = responses(n_images=24, neurons=8)
-    data.response[:, 4:] = np.random.default_rng(1).normal(size=(96, 4))  # nothing to be learned
+    data.response[:, 4:] = np.random.default_rng(1).normal(3, 1, (96, 4))  # nothing to be learned
     split = folds.split_images(data, 1, 4, 0)
     settings = network(
         **{"frozen": True, "readout": "factorised", "pool": 4, "train_on": "averages"},
-        **{"optimizer": "adam", "learning_rate": 0.05, "epochs": 12},
+        **{"optimizer": "adam", "learning_rate": 0.05, "epochs": 12, "standardise": False},
     )
     training, valid, _, _ = train.sources(data, split, settings)
     model, seen = train.network_of(data, settings), []

@@ -355,6 +355,7 @@ def test_tables_that_do_not_belong_together_are_refused(tmp_path):
     assert both.index.tolist() == [*range(len(rows))]
     refusal("one, session d1: mask 'left' is there twice", rows, rows[:1])
     refusal("three, session e2: no score of mask 'right'; give all blocks", rows.drop(index=[16]))
+    refusal("three, session e2: no score of mask 'middle'", rows.drop(index=[16, 17]))
     refusal("cut-outs of cnn, gru: summarise those of one", rows, rows.assign(decoder="gru"))
     refusal("no column session", rows.drop(columns="session"))
     timed = rows.assign(**{"-1": ["x", *["0.5"] * (len(rows) - 1)]})

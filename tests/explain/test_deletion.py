@@ -99,6 +99,12 @@ def test_masks_that_overlap_add_what_they_hide_more():
     np.testing.assert_allclose(gone * SIDE**2, [0, 64, 96, 128, 160, 176, 192, 224, 240])
 
 
+def test_masks_are_added_one_by_one_until_nine_tenths_are_gone():
+    fine = cutout_masks.squares(SIDE, SIDE, size=2, stride=2)
+    ((gone, _),) = areas({}, fine).one_by_one([np.linspace(1, 0.1, 64)])
+    np.testing.assert_allclose(gone, np.arange(59) / 64)  # 57 are less than .9
+
+
 def checked(weights, scores, says) -> tuple[map_verdicts.Evidence, pd.DataFrame]:
     """Check decoders of three mice by a map of another; return the rows of the checks too."""
     index = pd.MultiIndex.from_tuples([("x", "m")], names=["allocation", "test_mouse"])

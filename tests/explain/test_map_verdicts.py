@@ -71,6 +71,14 @@ def test_every_check_has_its_value_limit_and_words(change, expected, request):
         assert " ".join(re.findall(r"-?\d+(?:\.\d+)?", as_read(row["sentence"]))) == numbers, name
 
 
+def test_a_map_that_is_the_same_whatever_was_learned_is_flagged():
+    same = np.tile(REAL[:1], (3, 1))  # none differ: nothing lies elsewhere, in no pair of them
+    given = {"kind": "area", "real": same, "randomised": same, "null": same}
+    table = map_verdicts.table(checked(**given)).set_index("check")
+    rows = table.loc[["random weights", "permuted labels"], ["verdict", "value", "limit"]]
+    assert rows.to_numpy().tolist() == [["flag", 0, 0]] * 2
+
+
 def test_areas_that_are_missed_are_counted_by_what_they_tell_of_states_too():
     truth = np.tile([0, 0, 0, 1, np.nan, 1], (3, 1))
     told = np.stack([REAL[:, ::-1]] * 2, 1)

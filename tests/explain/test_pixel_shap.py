@@ -167,7 +167,7 @@ def test_a_trace_is_explained_in_its_unit_and_each_state_against_the_others(tmp_
         loaded = Loaded(ImageDecoder(network, 1), "cnn_rnn", target.settings(), ("a", "b"), ("c",))
         labels = rng.integers(3, size=n) if k == 3 else rng.normal(3, 0.5, n)
         one = replace(session(tmp_path, side=32), labels=labels)
-        settings = settings_of(size=16, stride=16, windows=2, background=2)
+        settings = settings_of(size=16, stride=16, windows=2, background=2, output="probability")
         found, pixels = pixel_shap.pixel_shap(loaded, [one], [], settings, decoder="x")
         assert found.target.name == target.name and found.each_abs.shape == (k, 5, 4)
         assert pixels.pixel_signed.shape == (k, 5, 32, 32)
@@ -299,12 +299,12 @@ def counted(values: np.ndarray) -> np.ndarray:
 def test_the_bar_of_sizes_begins_at_0(tmp_path):
     settings = settings_of(windows=4, background=4)
     found, pixels = pixel_shap.pixel_shap(planted(), [session(tmp_path)], [], settings, decoder="x")
-    figure = pixel_figure.draw([found], pixels)
+    signed = np.zeros((1, 5, 16, 16))
+    signed.flat[0] = -0.3  # so few pixels that their 99.5th percentile is 0: up to the largest
+    none = {"pixel_abs": np.zeros((5, 16, 16)), "image": np.zeros((16, 16))}
+    figure = pixel_figure.draw([found], replace(pixels, pixel_signed=signed, **none))
     bars = {a.get_ylabel().split(",")[0]: a.get_ylim() for a in figure.axes}
-    low, high = bars["Mean |SHAP|"]
-    assert low == 0 < high
-    low, high = bars["SHAP"]
-    assert low == -high
+    assert bars["Mean |SHAP|"] == (0, 1) and bars["SHAP"] == (-0.3, 0.3)
     size, sign = map(counted, (pixels.pixel_abs, pixels.pixel_signed))
     by_hand = replace(pixels, pixel_abs=size, pixel_signed=sign - 40, image=size[0])
     as_drawn(pixel_figure.draw([found], by_hand), "pixels")

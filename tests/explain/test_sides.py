@@ -81,14 +81,19 @@ def test_masks_of_the_left_half_come_first():
 
 
 def test_a_figure_has_a_place_for_each_pair_and_a_point_for_each_allocation():
-    pairs = [("6", "31"), ("8", "33")]
-    table = sides.compare(VALUES, pairs, MICE)
-    figure = sides_figure.draw(table.assign(p_holm=[0.004, 0.2]), VALUES, "Mean |SHAP|")
+    values = VALUES.T.assign(wide=[2, 2, 2, -1, -1, -1], none=0).T  # an SD of 1.64 about .5
+    pairs = [("6", "31"), ("8", "33"), ("wide", "none")]
+    table = sides.compare(values, pairs, MICE)
+    figure = sides_figure.draw(table.assign(p_holm=[0.004, 0.2, 0.04]), values, "Mean |SHAP|")
     axes = as_drawn(figure, "sides").axes[0]
-    assert [label.get_text() for label in axes.get_xticklabels()] == ["6 | 31", "8 | 33"]
+    assert [label.get_text() for label in axes.get_xticklabels()] == [
+        *("6 | 31", "8 | 33", "wide | none")
+    ]
     points = [line.get_ydata() for line in axes.lines if line.get_marker() == "o"]
-    assert [sorted(one) for one in points] == [[1, 2, 3, 4, 5, 6], [0] * 6]
-    assert [text.get_text() for text in axes.texts] == ["**"]
+    assert [sorted(one) for one in points[:2]] == [[1, 2, 3, 4, 5, 6], [0] * 6]
+    stars = [(text.get_text(), *text.xy) for text in axes.texts]  # over points, or over the line
+    assert stars == [("**", 0, 6), ("*", 2, pytest.approx(0.5 + np.sqrt(2.7)))]
+    table = table[:2]
     words = as_written(
         sides_figure.caption(table, "roi_gru", "Mean |SHAP|", "every ROI of the left side"), "sides"
     )

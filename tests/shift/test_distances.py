@@ -37,6 +37,15 @@ def test_a_direction_in_which_known_mice_hardly_vary_is_noise():
     np.testing.assert_allclose(np.sort(spread), [np.sqrt(1e-4 / 1e-3), 1], rtol=1e-6)
 
 
+def test_a_distance_is_to_the_nearer_state_in_sds():
+    """Of two states of SD 1 about 0 and 10, one of them twice as often as the other."""
+    known = np.repeat([-1.0, 1, 9, 11], [100, 100, 50, 50])[:, None]
+    space = distances.known(known, np.repeat([0, 1], [200, 100]))
+    for found, expected in ((1, 1), (-2, 2), (12, 2), (4, 4)):
+        assert distances.mahalanobis(space, [[found]]) == pytest.approx(expected)
+    assert distances.mahalanobis(space, [[1.0], [12]]) == pytest.approx(np.sqrt((1 + 4) / 2))
+
+
 @pytest.mark.parametrize(("n", "known"), [(19, False), (20, True)])
 def test_mice_are_told_apart_by_20_frames_or_more(n, known):
     space = distances.known(uncorrelated(200, [1.0, 1.0]), np.zeros(200))

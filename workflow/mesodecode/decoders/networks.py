@@ -30,7 +30,7 @@ def logits_of(layer: nn.Linear, features: torch.Tensor) -> torch.Tensor:
     """
     with torch.autocast(features.device.type, enabled=False):
         made = layer(features.float() if features.dtype in REDUCED else features)
-    return made[:, 0] if layer.out_features == 1 else made
+    return made.squeeze(1)
 
 
 class RNNDecoder(nn.Module):

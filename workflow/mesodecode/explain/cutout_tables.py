@@ -63,8 +63,8 @@ def read_rows(paths: Sequence[str | Path]) -> pd.DataFrame:
         raise UserError(f"{allocation}, session {session}: mask '{mask}' is there twice")
     masks = rows["mask"].unique()
     for (allocation, session), mine in rows.groupby(["allocation", "session"], sort=False)["mask"]:
-        missing = sorted({*masks} - {*mine})
-        if missing:
+        missing = np.setdiff1d(masks, mine)
+        if missing.size:
             raise UserError(
                 f"{allocation}, session {session}: no score of mask '{missing[0]}'; give all blocks"
             )
