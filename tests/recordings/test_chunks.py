@@ -152,6 +152,10 @@ def test_a_plane_that_is_noise_in_part_only_is_deflated():
     assert chunks._is_noise(noise) and not chunks._is_noise(flat)
     for halves in ((noise, flat), (flat, noise)):
         assert not chunks._is_noise(np.concatenate(halves))
+    for piece in (slice(1024), slice(-1024, None)):  # the first and the last that are looked at
+        other = noise.copy()
+        other[piece] = 0
+        assert not chunks._is_noise(other)
 
 
 @pytest.mark.parametrize("kind", ["never written", "without filters", "shuffled alone"])

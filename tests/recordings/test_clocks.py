@@ -667,6 +667,12 @@ def test_time_stamps_of_frames(capsys):
             4, 10.0, None, np.array([2, 5, 8, 10]), 12
         ).among(6),
         "of too few": lambda: Frames(4, 10.0, None, np.array([2, 6, 8, 10]), 10).among(5),
+        "of whole cycles, without the last one": lambda: Frames(
+            3, 10.0, None, np.array([3, 6, 9]), 10
+        ).among(9),
+        "of whole cycles, with the last one": lambda: Frames(
+            3, 10.0, None, np.array([2, 5, 8]), 10
+        ).among(9),
         "of one frame": lambda: Frames(1, 10.0, None, np.array([2]), 5).among(5),
         "of any": lambda: Frames(3, 10.0).among(5),
         "both edges": lambda: of(40, 20, time=edges),

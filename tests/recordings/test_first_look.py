@@ -16,12 +16,15 @@ from PIL import Image
 from pynwb import TimeSeries
 
 from make_movies import photon_series, save_nwb
+from make_recordings import Stack
 from mesodecode.base.files import UserError
 from mesodecode.cli import main
 from mesodecode.recordings import first_look
+from mesodecode.recordings.axes import Axes
 from mesodecode.recordings.first_look import FirstLook, calcium_first, in_turn, look_at
 from mesodecode.recordings.intake import of_another_length
 from mesodecode.recordings.readers.clocks import Frames
+from mesodecode.study import schema
 from mesodecode.study import study as studies
 
 H, W, T = 6, 8, 60
@@ -243,7 +246,7 @@ def test_frames_without_values_are_not_looked_at(lab, capsys):
     seen = look_at(studies.resolve(config), "m1_20240101")
     assert (seen.n_frames, seen.wrong) == (T - 2, [])
     np.testing.assert_allclose(seen.image, SIGNAL[1:11].mean(axis=0), rtol=1e-4)
-    np.testing.assert_allclose(seen.time, np.arange(1, T - 1) / 10 * (T - 2) / T)
+    np.testing.assert_allclose(seen.time, np.arange(1, T - 1) / 10)
 
 
 def test_what_is_wrong_with_columns_that_were_told_by_their_names_is_said(lab, plain, capsys):
@@ -677,6 +680,27 @@ def test_stamps_are_in_the_first_unit_in_which_their_rate_is_one_of_imaging(
     time = first_look._times(seen, study, None, np.arange(5), Frames(5, 30.0))
     assert (seen.rate, seen.unit) == (pytest.approx(rate), unit)
     np.testing.assert_allclose(time, np.arange(5) / rate, rtol=1e-9)
+
+
+def test_frames_around_blank_ones_are_of_their_wavelength_and_at_their_time():
+    """Of 14 frames of two wavelengths, frame 3 is blank: the cycle of 2 and 3 is left out."""
+    frames = np.arange(14.0)[:, None, None] + np.zeros((4, 5))
+    movie = Stack(frames)
+    movie.axes, movie.names, movie.time, movie.segment = Axes(), (), None, None
+    movie.blank = np.arange(14) == 3
+    corrections = schema.defaults("corrections") | {"channels": 2, "signal_channel": 2}
+    settings = {"corrections": corrections, "recordings": {"frame_rate": 10.0}}
+    study = SimpleNamespace(source=lambda *_: None, of_session=lambda _: settings)
+    seen = FirstLook("s")
+    found = first_look._look_at_movie(seen, study, movie)
+    assert (seen.n_frames, seen.rate, seen.size) == (6, None, (4, 5))
+    np.testing.assert_array_equal(seen.image, np.mean([1, 5, 7, 9, 11, 13]))
+    times = np.array([0, 2, 3, 4, 5, 6]) / 10 + 0.05  # one of calcium each 0.1 s
+    np.testing.assert_allclose([seen.time, found.time], [times, times])
+    movie.blank = None
+    seen = FirstLook("s")
+    assert first_look._look_at_movie(seen, study, movie).time is None
+    np.testing.assert_allclose(seen.time, np.arange(7) / 10 + 0.05)
 
 
 ALF = "imaging.imagingLightSource.npy"

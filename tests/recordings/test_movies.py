@@ -116,6 +116,9 @@ def test_a_movie_is_judged_by_frames_evenly_spaced(monkeypatch, samples, lengths
     assert lowest == (FRAMES - 100).min()
     list(movie.blocks(99))
     assert len(seen) == 1  # once
+    movie = movies.Judged(Pieces(FRAMES.astype(np.uint16), *lengths), ["dff"])
+    assert movie.light and len([*movie.blocks(99)]) == len(lengths)
+    assert len(seen) == 1  # of an unsigned type none can be below 0
 
 
 def test_what_is_no_light_is_refused_where_steps_need_light(capsys):

@@ -385,8 +385,9 @@ def test_busiest_stretch_by_hand():
     label = np.array([0, 0, 0, 1, 0, 0, 0, 1, 0, 1, 0, 0])
     assert quality.busiest_stretch(np.arange(12), label, 4) == (6, 10)  # three changes in 6 … 9
     assert quality.busiest_stretch(np.arange(12), label, 12) == (0, 12)
+    assert quality.busiest_stretch(np.arange(12), label, 11) == (0, 11)
     assert quality.busiest_stretch(np.arange(5, 17), label, 4) == (11, 15)
-    assert quality.busiest_stretch(np.arange(3), np.zeros(3), 9) == (0, 3)
+    assert quality.busiest_stretch(np.arange(4, 7), np.zeros(3), 9) == (4, 7)
     at_the_end = np.array([0] * 11 + [1])
     assert quality.busiest_stretch(np.arange(12), at_the_end, 4) == (8, 12)
     tie = np.array([0, 0, 0, 0, 1, 1, 1, 1, 1, 0, 0, 0])  # the first of the stretches with one

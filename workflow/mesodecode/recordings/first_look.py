@@ -216,6 +216,9 @@ def _look_at_movie(seen: FirstLook, study: Study, movie: Movie) -> Frames:
     numbers, n_raw = numbers_of(source, taken, lights)
     frames = Frames(len(taken), tables["recordings"]["frame_rate"], None, numbers, n_raw)
     seen.time = _times(seen, study, source.time, taken, frames)
+    if seen.time is None and isinstance(source, WithoutBlank):
+        seen.time = source.camera_times(taken, frames.rate)
+        return replace(frames, time=seen.time)
     if seen.time is None:
         seen.time = numbers / n_raw * len(taken) / frames.rate
         return frames

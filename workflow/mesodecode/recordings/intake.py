@@ -292,14 +292,11 @@ def frames_of(
     Their time stamps are those of the file `frame_times`, else the movie's own.
     """
     times, rate = sources.frame_times, sources.frame_rate
-    time, orders = movie.time, movie.axes.others(sources.channels)
+    # those of the signal only: wavelengths in series of their own may share their times
+    time = None if movie.time is None else movie.time[taken]
+    orders = movie.axes.others(sources.channels)
     if isinstance(movie, WithoutBlank) and time is None:
-        # of the camera, which takes other wavelengths between two frames of the signal
-        every = np.median(np.diff(movie.kept[taken])) if len(taken) > 1 else 1
-        time = movie.kept / (rate * every)
-    if time is not None:
-        # those of the signal only: wavelengths in series of their own may share their times
-        time = time[taken]
+        time = movie.camera_times(taken, rate)
     taken, n_raw = numbers_of(movie, taken, lights)
     if times is not None:
         time = read_times(

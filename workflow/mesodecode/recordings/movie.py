@@ -332,6 +332,15 @@ class WithoutBlank(Movie):
             begins |= np.diff(movie.segment[self.kept], prepend=movie.segment[0]) != 0
         self.segment = np.cumsum(begins)
 
+    def camera_times(self, taken: np.ndarray, rate: float) -> np.ndarray:
+        """Return when the camera took frames `taken` of the signal, (T,) s, at `rate` frames/s.
+
+        It takes other wavelengths between two of them.
+        """
+        numbers = self.kept[taken]
+        every = np.median(np.diff(numbers)) if len(numbers) > 1 else 1
+        return numbers / (rate * every)
+
     def blocks(self, size: int) -> Iterator[tuple[int, np.ndarray]]:
         """Yield (first frame, block of at most `size` frames (n, H, W)), in order."""
 
