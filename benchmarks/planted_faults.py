@@ -90,7 +90,8 @@ def tests_of(file: Path, line: int, seconds: dict[str, float]) -> list[str]:
     if contexts == {""}:  # run at import, by whatever test comes first
         contexts = set().union(*by_line.values())
     names = sorted({c.rpartition("|")[0] for c in contexts if c}, key=lambda t: seconds.get(t, 0))
-    own = sorted(str(t) for t in Path("tests").rglob(f"test_{file.stem}.py"))
+    stem = file.parent.name if file.stem == "__init__" else file.stem
+    own = sorted(str(t) for t in Path("tests").rglob(f"test_{stem}.py"))
     return names[:MOST_TESTS] + own
 
 

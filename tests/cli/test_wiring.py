@@ -144,6 +144,88 @@ PIXELS = {
     )
 }
 
+INPUTS = {"mesodecode.explain.shap_maps.read_inputs": lambda *paths: paths}
+APPLIED = of("cli.decoders._label_donors.exchange", "recordings.recording.read_recordings") | {
+    "mesodecode.recordings.baseline.prepared": lambda recordings, _: ["r"],
+    "mesodecode.explain.cutout_scores.load_decoder": mock.Mock(),
+}
+NETWORKS = {"mesodecode.cli.encoding._data.of_network": ({}, ("cuda", 3), "data", "split")}
+# verbs that compute: line, function that is told the device, what stands in for files
+DEVICES = {
+    "shap": (
+        "--weights w --recordings r --background-recordings b --decoder d --out o",
+        "explain.shap_maps.shap_map",
+        INPUTS,
+    ),
+    "shap-check": (
+        "--weights w --recordings r --background-recordings b --maps m --out o",
+        "explain.map_check.check_shap",
+        INPUTS | {"mesodecode.explain.maps.read_whole": ("maps", "signed")},
+    ),
+    "cutout": (
+        "--weights w --recordings r --decoder d --masks squares --out o",
+        "explain.cutout_scores.score_sessions",
+        APPLIED,
+    ),
+    "cutout: decoder": (
+        "--weights w --recordings r --decoder d --masks squares --out o",
+        "explain.cutout_scores.load_decoder",
+        APPLIED,
+    ),
+    "cutout-check": (
+        "--weights w --recordings r --masks squares --maps m --out o",
+        "explain.map_check.check_cutout",
+        APPLIED
+        | of("explain.cutout_masks.masks_of")
+        | {"mesodecode.explain.maps.read_cutout": ("maps", "signed")},
+    ),
+    "cutout-check: decoder": (
+        "--weights w --recordings r --masks squares --maps m --out o",
+        "explain.cutout_scores.load_decoder",
+        APPLIED,
+    ),
+    "diagnose": (
+        "--responses r --folds 4 --fold f --out o",
+        "encoding.diagnose.diagnose",
+        NETWORKS,
+    ),
+    "train-encoding": (
+        "--responses r --folds 4 --fold f --out o --weights w --history h",
+        "encoding.train.train_network",
+        NETWORKS | {"mesodecode.base.files.sha256": str},
+    ),
+    "pass-images": (
+        "--trained t --recordings r --out o",
+        "decoders.pass_mice.pass_sessions",
+        of("decoders.weights.load_epochs", "cli.decoders._passing.read")
+        | {
+            "mesodecode.recordings.baseline.prepared": [SimpleNamespace(session="s")],
+            "mesodecode.decoders.inputs.images_read": lambda _: lambda _, device: device,
+        },
+    ),
+    "train-cnn": (
+        "--train a --valid b --out o --history h",
+        "decoders.train.fit",
+        TRAINING
+        | {"mesodecode.cli.decoders._label_donors.read_roles": lambda *_, **__: SIZED}
+        | {"mesodecode.cli.decoders._training.image_sets": [1, 2]},
+    ),
+    "train-cnn: images": (
+        "--train a --valid b --out o --history h",
+        "cli.decoders._training.image_sets",
+        TRAINING | {"mesodecode.cli.decoders._label_donors.read_roles": lambda *_, **__: SIZED},
+    ),
+    "train-rnn": (
+        "--rnn gru --features f --train-mice a --valid-mice b --out o --history h",
+        "decoders.train.fit",
+        TRAINING
+        | {
+            "mesodecode.cli.decoders.train_rnn._read": [],
+            "mesodecode.decoders.inputs.normalising_of": {},
+        },
+    ),
+}
+
 # line, function that does the work, what stands in for files, what must arrive
 WIRED = {
     "shap-summary": (
@@ -467,6 +549,16 @@ WIRED = {
         },
         {"path": Path("k.pt"), "every": 9.0},
     ),
+    "stack-roi: labels": (
+        "--rnn gru --recordings r --sets a --decoders d=2 d2 --labels-of d:s=t d2:t=s --out o",
+        "cli.decoders._label_donors.exchange",
+        {
+            "mesodecode.recordings.recording.read_recordings": ["r"],
+            "mesodecode.recordings.recording.target_of": RUN,
+            "mesodecode.recordings.roi_signals.session_signals": ([], []),
+        },
+        {"recordings": ["r"], "words": ["s=t"]},
+    ),
     "power": (
         "--auc a.tsv --by kind --mouse animal --only x --mice 5 6 --allocations 2 --power 0.7 "
         "--level 0.01 --out o",
@@ -494,6 +586,19 @@ WIRED = {
         {"mesodecode.base.tables.read_table": pd.DataFrame({"auc": [0.9], "kind": ["x"]})},
         {"by": "kind", "only": ["x"], "across": True},
     ),
+    "variants: figure": (
+        "--config c.json --auc a.tsv --qc q.tsv --out o --figure f",
+        "base.plots.save",
+        of("base.tables.read_table", "base.tables.read_scores", "scores.multiverse.families")
+        | of("scores.multiverse.table", "scores.multiverse_figure.caption")
+        | {
+            "mesodecode.scores.multiverse_figure.draw": "drawn",
+            "mesodecode.study.study.load": SimpleNamespace(
+                decoders={}, variant=str, config={"target": "states"}
+            ),
+        },
+        {"figure": "drawn", "prefix": "f"},
+    ),
     "variants": (
         "--config c.json --auc a.tsv --qc q.tsv --shift s.tsv --out o --figure f",
         "scores.multiverse.table",
@@ -519,6 +624,19 @@ def test_flags_arrive_under_their_names(name, monkeypatch, tmp_path):
     assert {key: plain(found[key]) for key in expected} == expected
     if name == "sweep-encoding":  # the second of three parts
         assert [line["learning_rate"] for line in found["lines"]] == [0.2, 0.5]
+
+
+@pytest.mark.parametrize("name", DEVICES)
+def test_the_device_asked_for_is_what_computes(name, monkeypatch):
+    """Without it all would be right, on the CPU."""
+    words, target, stubs = DEVICES[name]
+    stubs = {"mesodecode.decoders.device.resolve_device": lambda *asked: asked} | stubs
+    stubs.pop(f"mesodecode.{target}", None)
+    line = f"{name.partition(':')[0]} {words} --device cuda --threads 3"
+    found = arguments(monkeypatch, line, f"mesodecode.{target}", stubs)
+    assert found["device"] == ("cuda", 3)
+    if name == "pass-images":
+        assert found["sources"] == {"s": ("cuda", 3)}
 
 
 @pytest.mark.parametrize(("words", "said"), [("--progress ", "1"), ("", "0")])

@@ -123,6 +123,9 @@ def test_shap_maps_are_compared_by_side(tmp_path, capsys):
     assert "fig6: left and right areas that roi_gru looks at" in (tmp_path / "f.svg").read_text()
     assert cli.main(words) == 1
     assert "--maps: needs --mirror" in capsys.readouterr().err
+    dataclasses.replace(maps[1], decoder="roi_lstm").write(paths[1])
+    assert cli.main([*words, "--mirror", "1:2"]) == 1
+    assert "allocations one and two: of other ROIs, frames, decoders" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(

@@ -365,6 +365,8 @@ def test_standard_input_cut_off_within_a_frame(monkeypatch):
     opened = open_source("-", shape=(6, 8), dtype="uint16")
     os.write(theirs, FRAMES.tobytes()[:-7])
     os.close(theirs)
+    before, one = time.monotonic(), next(opened.frames)
+    assert before < one.arrived < time.monotonic() and (one.number, one.time) == (0, None)
     frames = []
     with Feed(opened, 1) as feed, pytest.raises(UserError, match=r"89 of 96 bytes of frame 8"):
         frames.extend(feed)
@@ -626,4 +628,4 @@ def test_a_file_that_is_no_movie_is_refused(tmp_path, capsys):
     (tmp_path / "m.txt").write_text("1 2 3")
     words = ["--weights", *files, "--frame-rate", RATE, "--out", tmp_path / "o.tsv"]
     assert live(*words, "--source", tmp_path / "m.txt") == 1
-    assert "m.txt" in capsys.readouterr().err
+    assert "m.txt: no known format; movies are read from" in capsys.readouterr().err

@@ -314,6 +314,8 @@ def test_known_recordings_shorter_than_a_window_are_refused(tmp_path, setup):
 
 
 def test_features_far_from_all_known_ones_are_named(tmp_path, setup):
+    from mesodecode.live.engine import open_members
+
     files, known = setup("gru")
     rng = np.random.default_rng(0)
     rois = 10 + 5 * rng.normal(size=(80, 3)).cumsum(0)  # as no known mouse has them
@@ -323,6 +325,9 @@ def test_features_far_from_all_known_ones_are_named(tmp_path, setup):
     found = table(tmp_path / "o.tsv")
     assert (found.unsure_why == "distance").mean() > 0.5
     assert set(found.state[found.unsure_why == "distance"]) == {"unsure"}
+    (loaded,) = open_members(files)
+    of_signals = known_of(loaded, [read_recording(path) for path in known])
+    assert np.isnan([of_signals.brightness, of_signals.noise]).all()  # those of a movie
 
 
 # --- as the known recordings were made ------------------------------------------------------------

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 import re
 import shutil
@@ -14,6 +15,7 @@ import h5py
 import numpy as np
 import pytest
 import scipy.io
+import snakemake.cli as snakemake_cli
 import tifffile
 import yaml
 
@@ -328,6 +330,24 @@ def test_another_unknown_key_of_a_profile_is_named_without_the_usage(tmp_path):
     with pytest.raises(UserError, match="refuses: unrecognized arguments: --jbos") as caught:
         plan.dry_run("study.yaml", str(tmp_path))
     assert "usage" not in str(caught.value)
+
+
+def test_a_plan_for_a_cluster_cuts_no_threads(tmp_path, monkeypatch):
+    """A dry-run takes no job to have more threads than the cores that it is told of."""
+    asked = []
+
+    def refuse(argv):
+        asked.append(dict(itertools.pairwise(argv)))
+        raise SystemExit
+
+    (tmp_path / "config.yaml").write_text("executor: slurm\n")
+    monkeypatch.setattr(snakemake_cli, "parse_args", refuse)
+    monkeypatch.setattr(os, "cpu_count", lambda: 3)
+    for profile in (str(tmp_path), None):
+        with pytest.raises(UserError, match="refuses"):
+            plan.dry_run("study.yaml", profile)
+    assert [one["--cores"] for one in asked] == ["9999", "3"]
+    assert [one.get("--profile") for one in asked] == [str(tmp_path), None]
 
 
 # Hours

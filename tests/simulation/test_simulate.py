@@ -86,9 +86,15 @@ def test_another_mouse_session_or_seed_gives_another_recording(other):
     assert np.array_equal(a.truth.roi_xy, b.truth.roi_xy) == same_mouse
 
 
-def test_one_session_alone_has_the_bytes_it_has_in_any_cohort(tmp_path):
+def test_one_session_alone_has_the_bytes_it_has_in_any_cohort(tmp_path, capsys):
     size = ["--n-frames", 90, "--image-size", 32]
     run_verb("--out", tmp_path / "two", "--mice", 2, "--sessions", 2, *size)
+    names = ["m1_s1", "m1_s2", "m2_s1", "m2_s2"]
+    runs = [scipy.io.loadmat(tmp_path / f"two/{name}_behavior.mat")["runrest"] for name in names]
+    assert capsys.readouterr().err.splitlines() == [
+        f"{name}: 90 frames, {100 * run.mean():.0f}% run, in {tmp_path / 'two'}"
+        for name, run in zip(names, runs, strict=True)
+    ]
     run_verb("--out", tmp_path / "one", "--mice", 1, "--sessions", 1, *size)
     alone = ["--mouse", "m1", "--session", "m1_s1", "--run-share", 0.36]
     # A rule spells out every setting; flags parse "2" as 2.0.

@@ -106,13 +106,16 @@ def test_videos_beside_other_movies_are_of_the_mouse_and_components_need_spatial
         *[((2, 9, 2, 2), "movie"), ((1, 65, 66), "movie"), ((1, 1), "behavior")],
     ],
 )
-@pytest.mark.parametrize("suffix", [".h5", ".npy", ".mat"])
+@pytest.mark.parametrize("suffix", [".h5", ".npy", ".mat", ".MAT"])
 def test_shapes_in_headers_tell_movies(tmp_path, shape, role, suffix):
     """A movie has three axes of more than one value, or two of more than 64."""
     path = tmp_path / f"m1{suffix}"
-    if suffix == ".h5":
-        with h5py.File(path, "w") as file:
+    if suffix in (".h5", ".MAT"):
+        with h5py.File(path, "w", userblock_size=512) as file:
             file["x/y"], file["words"] = np.zeros(shape, "u1"), [b"x"] * 9
+        if suffix == ".MAT":  # of version 7.3, which is HDF5 behind 512 bytes
+            with open(path, "r+b") as file:
+                file.write(b"MATLAB 7.3 MAT-file, Platform: GLNXA64".ljust(124))
     elif suffix == ".npy":
         np.save(path, np.zeros(shape, "u1"))
     else:  # a vector is a matrix there

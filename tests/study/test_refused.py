@@ -276,6 +276,8 @@ cohorts: {one: []}
 by_cohort: {one: {image_size: 32}}
 frame_rate: 10
 frame_rate: 60
+frame_rate: 31.5
+frame_rate: 31.6
 reproduction: true
 stack: true
 circular_shifts: 0

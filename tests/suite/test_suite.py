@@ -273,6 +273,7 @@ def study_of(folder: Path, wrong: str = "", **simulate) -> Path:
     shap.loc[[5, 7, 0, 30, 32], "mean"] = [5.0, 4.0, 3.0, 2.0, 1.0]
     times = pd.concat([shap.assign(frame=frame) for frame in (-4, -3, 15)], ignore_index=True)
     times["mean_abs"] = times["mean"] * (times["frame"] == -4)  # planted frames: -6 … 0
+    times["name"] = "V1"
     times["signed"] = times["mean_abs"].where(times["roi"] != 33, -1)
     qc = pd.DataFrame({"mouse": MICE, "session": MICE, "verdict": ["warn", "pass", "pass"]})
     made = {"auc": auc, "calibration": pd.DataFrame(rows), "qc": qc, "importance_shap": shap}

@@ -11,9 +11,8 @@ Example: mesodecode simulate --mice 5 --sessions 2 --out data
 """
 
 import argparse
-import sys
 
-from mesodecode.base.files import UserError
+from mesodecode.base.files import UserError, say
 from mesodecode.cli import options
 
 HELP = "make simulated recordings with a known truth"
@@ -33,17 +32,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> None:
-    from tqdm import tqdm
-
     from mesodecode.simulation import simulate
 
     settings = options.settings_of(args, "simulate")
-    sessions = _sessions(args, simulate)
-    for mouse, session, share in tqdm(sessions, unit="session", disable=None):
+    for mouse, session, share in _sessions(args, simulate):
         made = simulate.simulate_session(mouse=mouse, session=session, run_share=share, **settings)
         simulate.write_session(made, args.out)
-        line = f"{session}: {len(made.label)} frames, {made.label.mean():.0%} run, in {args.out}"
-        tqdm.write(line, file=sys.stderr)
+        say(f"{session}: {len(made.label)} frames, {made.label.mean():.0%} run, in {args.out}")
 
 
 def _sessions(args: argparse.Namespace, simulate) -> list[tuple[str, str, float]]:
