@@ -288,6 +288,25 @@ def test_a_gpu_without_bfloat16_scales_the_loss_and_a_line_says_so(monkeypatch, 
     assert steps.captures(torch.device("cuda"), torch.bfloat16)
 
 
+@pytest.mark.parametrize("precision", ["mixed", "full"])
+def test_mixed_precision_keeps_no_weights_in_its_type(monkeypatch, precision):
+    """Graphs would have them as they were when they were captured."""
+    monkeypatch.setattr(train, "reduced_dtype", lambda _: torch.bfloat16)
+    seen = set()
+
+    def make(*given):
+        made = net(*given)
+        made.register_forward_pre_hook(
+            lambda *_: seen.add(
+                (torch.is_autocast_enabled("cpu"), torch.is_autocast_cache_enabled())
+            )
+        )
+        return made
+
+    run(make, precision=precision, epochs=1)
+    assert seen == {(precision == "mixed", False)}
+
+
 @pytest.mark.parametrize("captured", [False, True])
 def test_the_host_reads_a_loss_an_epoch_not_a_step(monkeypatch, captured):
     monkeypatch.setattr(train, "captures", lambda *_: captured)

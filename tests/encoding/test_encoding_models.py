@@ -561,7 +561,8 @@ def test_divergence_is_an_error_of_one_training_and_a_line_of_a_sweep(tmp_path, 
     partial = tmp_path / "part.jsonl"
     settings = network(epochs=20, train_on="averages")
     table = sweep.train_all(data, split, settings, lines, partial=partial, identity="a")
-    said = [line for line in capsys.readouterr().err.splitlines() if line[1:3] == "/4"]
+    said = capsys.readouterr().err.splitlines()
+    assert [line[1:3] for line in said] == ["/4"] * 4  # and nothing of epochs
     assert ["diverged" in line for line in said] == table["diverged"].tolist()
     assert table["diverged"].tolist() == [False, False, True, True]
     assert table["learning_rate"].tolist() == [0.01, 0.01, 1e6, 1e6]
@@ -578,6 +579,20 @@ def test_divergence_is_an_error_of_one_training_and_a_line_of_a_sweep(tmp_path, 
     assert again["epochs"].tolist() == [7, 20]
     other = sweep.train_all(data, split, settings, lines[:1], partial=partial, identity="b")
     assert other["epochs"].tolist() == [20]
+
+
+def test_all_of_a_sweep_is_on_its_device(monkeypatch):
+    def fit(network, *sources, device, **_):
+        held = [next(network.parameters()), *(source.labels for source in sources)]
+        devices.extend([device, *(one.device.type for one in held)])
+        raise train.Diverged
+
+    devices, data = [], responses()
+    monkeypatch.setattr(sweep, "fit", fit)
+    lines = sweep.grid([0.01], [0.0], [0.0], ["default"])
+    split = folds.split_images(data, 1, 4, 0)
+    sweep.train_all(data, split, network(), lines, "meta")
+    assert devices == ["meta"] * 4
 
 
 def test_held_out_presentations_have_no_part_in_what_standardises():

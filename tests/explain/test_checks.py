@@ -695,10 +695,10 @@ class OnePixel(nn.Module):
         return images[:, 1, self.y, self.x]
 
 
-def movie(path: Path, labels: np.ndarray) -> Recording:
+def movie(path: Path, labels: np.ndarray, at: int = 2) -> Recording:
     rng = np.random.default_rng(0)
     frames = rng.normal(2000, 60, (len(labels), 16, 16))
-    frames[:, 2, 2] += 300.0 * labels
+    frames[:, at, at] += 300.0 * labels
     frames = frames.astype(np.uint16)
     with h5py.File(path, "w") as file:
         file["frames"] = frames
@@ -736,6 +736,19 @@ def test_cutout_is_checked_on_the_pixels_that_its_map_names(tmp_path):
     assert noisy.shape == (3, len(masks)) and (noisy[:, 1:] == 0).all()
     assert noisy[0, 0] == found.auc_intact - 0.5 and (noisy[1:, 0] > 0.1).all()
     assert (noisy[1:, 0] < noisy[0, 0]).all() and noisy[1, 0] != noisy[2, 0]
+    # the mean over sessions, of weights drawn alike, of a third one that pixel (15, 15) tells
+    third = movie(tmp_path / "s3.h5", labels, at=15)
+    three = map_check.check_cutout(
+        OnePixel(2, 2), [*sessions, third], arguments[2], few, **about, noise_draws=1
+    )
+    each = [
+        map_check.check_cutout(OnePixel(2, 2), [s], [masks], few, **about, noise_draws=1)
+        for s in (*sessions, third)
+    ]
+    for name in ("randomised", "noisy"):
+        np.testing.assert_allclose(
+            getattr(three, name), np.mean([getattr(one, name) for one in each], axis=0)
+        )
     with pytest.raises(UserError, match=r"rest\.h5: no session has both run and rest"):
         map_check.check_cutout(OnePixel(2, 2), [rest], [masks], settings, **about)
     without = about | {"maps": None}

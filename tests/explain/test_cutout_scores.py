@@ -428,6 +428,18 @@ def test_other_masks_are_drawn_as_points(tmp_path):
     assert alpha[0, -1] == pytest.approx(0.85)
 
 
+@pytest.mark.parametrize(("letter", "size", "turn"), [("", 7, 0), ("x", 5, 90)])
+def test_names_of_masks_of_more_than_60_letters_are_turned(letter, size, turn):
+    names = [f"area {'here and there' * 2}", f"area {'there' * 6}{letter}", "area 33"]
+    masks = CutoutMasks(
+        tuple(names), np.eye(SIDE, dtype=bool).repeat(2, 0)[:3, None].repeat(SIDE, 1)
+    )
+    labels = figure_of(masks).axes[1].get_xticklabels()
+    assert {(one.get_fontsize(), one.get_rotation()) for one in labels} == {(size, turn)}
+    first = "here and therehere and there"
+    assert labels[0].get_text() == (first if turn else first.replace(" and ", "\nand "))
+
+
 @pytest.mark.parametrize("fill", ["zero", "blur", "mean", "road"])
 @pytest.mark.parametrize(
     ("kind", "words"),

@@ -536,6 +536,20 @@ def test_a_network_that_refuses_windows_first_is_given_frames_first():
     assert base == known
 
 
+def test_a_layer_that_is_used_without_being_called_is_explained_all_the_same():
+    class Uncalled(Anyone):
+        def forward(self, x):
+            return self.head(self.rnn.forward(x.transpose(0, 1))[0][-1])
+
+    decoder = anyones(nn.GRU, turns=True, batch_first=False)
+    uncalled = Uncalled(decoder.rnn, decoder.head, decoder.read).double()
+    both = data(dtype=torch.float64)
+    values, base = deep_shap(uncalled, *both, output="logit")
+    expected, known = deep_shap(decoder, *both, output="logit")
+    np.testing.assert_array_equal(values, expected)
+    assert base == known
+
+
 class Turned(nn.Module):
     def __init__(self, decoder):
         super().__init__()

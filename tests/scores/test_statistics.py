@@ -124,6 +124,11 @@ def test_families_in_which_protocols_are_mixed_are_left_out_and_said(tmp_path, c
     write_table(mixed, path)
     with pytest.raises(UserError, match=r"family y: .*of different protocols"):
         compare(*words)
+    # decoders in the order of the table, protocols of one in their own
+    several = ["transductive", "strict", "strict"] + ["few-shot"] * 3
+    write_table(mixed[::-1].assign(protocol=several), path)
+    with pytest.raises(UserError, match=r"\(b is strict and transductive, a is few-shot\)"):
+        compare(*words)
 
 
 def test_holm_by_hand():

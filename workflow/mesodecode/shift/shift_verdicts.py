@@ -31,7 +31,7 @@ def report(
     """
     keys = ["decoder", "allocation", "session"]
     table = table.merge(sessions[[*keys, *kind.scores]], on=keys, how="left", validate="1:1")
-    parts = [predicted_auc.predict(rows, kind) for _, rows in table.groupby("decoder", sort=False)]
+    parts = [predicted_auc.predict(rows, kind) for _, rows in table.groupby("decoder")]
     table = table.join(pd.concat(parts))
     rows = [judge(row, pictures, settings, kind) for row in table.to_dict("records")]
     return table.join(pd.DataFrame(rows, index=table.index))[columns.columns_of(kind)]

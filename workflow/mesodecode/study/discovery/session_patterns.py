@@ -129,13 +129,12 @@ def _cores(session: Session, at: int) -> list[str]:
 
 
 def _without_prefix(texts: list[str]) -> list[str]:
-    """Return names without what all begin with, if the config can then hold them."""
+    """Return names without what all begin with, unless the config can hold them as they are."""
     if all(NAME.fullmatch(text) for text in texts):
         return texts
     same = itertools.takewhile(lambda letters: len(set(letters)) == 1, zip(*texts, strict=False))
     common = re.sub(r"[^_\-. #]*$", "", "".join(letters[0] for letters in same))
-    shorter = [text[len(common) :] for text in texts]
-    return shorter if all(NAME.fullmatch(text) for text in shorter) else texts
+    return [text[len(common) :] for text in texts]
 
 
 def _template(path: PurePosixPath, session: str, mouse: str = "") -> str:
