@@ -15,8 +15,8 @@ copied, and the copy is changed.
 
 Tests run in forks of one process that has collected them all, in which the functions of a module
 get the code that a fault makes of them. A fault in what runs at import takes some 4 s more: forks
-of a process that has imported the libraries only. At most 200 tests of a line run, the fastest
-first.
+of a process that has imported the libraries only. Tests of a line run for `OF_TESTS` seconds, those
+of its room and the fastest first: all of most lines.
 """
 
 from __future__ import annotations
@@ -46,8 +46,8 @@ from small_faults import Part, faults_of, planted, runs_at_import, same
 ROOT = Path(__file__).parents[1]
 PACKAGE = Path("workflow/mesodecode")
 KEPT, TIMES = ROOT / ".coverage-of-tests", ROOT / ".seconds-of-tests"
-SECONDS = 60
-MOST_TESTS = 200
+SECONDS = 240
+OF_TESTS = 40
 FAST = "not slurm and not gpu and not e2e and not alone"
 HEAVY = "numpy pandas torch scipy.stats scipy.ndimage h5py sklearn.metrics seaborn skimage"
 
@@ -84,15 +84,20 @@ def tests_by_line(file: Path) -> dict[int, list[str]]:
 
 
 def tests_of(file: Path, line: int, seconds: dict[str, float]) -> list[str]:
-    """Return the tests that run a line, the fastest first, then the test files of its module."""
+    """Return the tests that run a line, those of its room first, then its module's test files."""
     by_line = tests_by_line(file)
     contexts = set(by_line.get(line, []))
     if contexts == {""}:  # run at import, by whatever test comes first
         contexts = set().union(*by_line.values())
-    names = sorted({c.rpartition("|")[0] for c in contexts if c}, key=lambda t: seconds.get(t, 0))
+    room = f"tests/{file.relative_to(PACKAGE).parts[0]}/"
+    names = sorted(
+        {c.rpartition("|")[0] for c in contexts if c},
+        key=lambda name: (not name.startswith(room), seconds.get(name, 0)),
+    )
     stem = file.parent.name if file.stem == "__init__" else file.stem
     own = sorted(str(t) for t in Path("tests").rglob(f"test_{stem}.py"))
-    return names[:MOST_TESTS] + own
+    ends = itertools.accumulate(seconds.get(name, 0) for name in names)
+    return [name for name, end in zip(names, ends, strict=True) if end < OF_TESTS] + own
 
 
 @contextlib.contextmanager
