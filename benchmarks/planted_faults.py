@@ -48,6 +48,7 @@ PACKAGE = Path("workflow/mesodecode")
 KEPT, TIMES = ROOT / ".coverage-of-tests", ROOT / ".seconds-of-tests"
 SECONDS = 240
 OF_TESTS = 40
+LIMITS = "tests/base/test_limits.py"  # of all modules, whose text it reads
 FAST = "not slurm and not gpu and not e2e and not alone"
 HEAVY = "numpy pandas torch scipy.stats scipy.ndimage h5py sklearn.metrics seaborn skimage"
 
@@ -276,6 +277,7 @@ def try_out(file: Path, part: Part, seconds: dict[str, float], passes: Passes) -
     except SyntaxError:
         return None
     tests = tests_of(file, node.lineno, seconds)
+    tests += [LIMITS] * runs_at_import(file, node)
     passed = passes(tests, file, wrong)
     if passed:
         lines = difflib.unified_diff(text.splitlines(), wrong.splitlines(), n=0, lineterm="")

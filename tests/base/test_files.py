@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+import resource
 import subprocess
 import sys
 import zipfile
@@ -116,6 +117,18 @@ def test_a_disk_without_room_is_said_with_the_file_that_it_lacks(
     else:
         assert (caught.value.errno, caught.value.filename) == (number, str(tmp_path / "a.h5"))
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_library_that_does_not_say_why_it_could_not_write_met_a_limit(tmp_path):
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (40_000, hard))  # of this process, for now
+    try:
+        with pytest.raises(OSError) as caught, atomic_path(tmp_path / "a.pt"):
+            raise RuntimeError("PytorchStreamWriter failed")
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    found = caught.value
+    assert (found.errno, found.filename) == (errno.EFBIG, str(tmp_path / "a.pt"))
 
 
 def test_of_a_library_that_fails_the_file_is_named_once():

@@ -437,7 +437,8 @@ def test_behaviour_of_one_file_by_what_the_config_names(capsys, tmp_path, monkey
         "words without that of run": lambda: told({"labels": ["go" if r else "no" for r in run]}),
         "true and false": lambda: told({"labels": ["True" if r else "false" for r in run]}),
         "three words": lambda: told({"labels": ["run", "rest", "groom", *["run"] * 5]}),
-        "six words": lambda: told({"labels": [*"abcdef", "run", "run"]}),
+        "seven words": lambda: told({"labels": [*"abcdef", "run", "run"]}),
+        "six words": lambda: told({"labels": [*"abcde", *["run"] * 3]}),
         "five words": lambda: told({"labels": [*"abcd", *["run"] * 4]}),
         "a word that is missing": lambda: told(
             {"labels": ["run", "", "rest", "none", *["run"] * 4]}

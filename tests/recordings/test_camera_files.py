@@ -52,9 +52,11 @@ def test_sif_with_its_time_stamps(tmp_path):
     with open_movie(path) as movie:
         np.testing.assert_allclose(np.diff(movie.time), 0.033)
     assert "leave movie_axes out" in refusal(path, axes="TXY")
-    path.write_bytes(sif_header(T, [0] * T) + FRAMES.astype("<f4").tobytes())
-    with open_movie(path) as movie:
-        assert movie.time is None
+    twice = [*TICKS[:5], TICKS[4], *TICKS[6:]]
+    for n, ticks in ((T, [0] * T), (T, twice), (1, TICKS[:1])):  # which tell no times
+        path.write_bytes(sif_header(n, ticks) + FRAMES[:n].astype("<f4").tobytes())
+        with open_movie(path) as movie:
+            assert movie.time is None
 
 
 @pytest.mark.parametrize("keep", [20, 700, -4])

@@ -682,7 +682,7 @@ def test_stamps_are_in_the_first_unit_in_which_their_rate_is_one_of_imaging(
     np.testing.assert_allclose(time, np.arange(5) / rate, rtol=1e-9)
 
 
-def test_frames_around_blank_ones_are_of_their_wavelength_and_at_their_time():
+def test_frames_around_blank_ones_are_of_their_wavelength_and_at_their_time(tmp_path):
     """Of 14 frames of two wavelengths, frame 3 is blank: the cycle of 2 and 3 is left out."""
     frames = np.arange(14.0)[:, None, None] + np.zeros((4, 5))
     movie = Stack(frames)
@@ -697,10 +697,19 @@ def test_frames_around_blank_ones_are_of_their_wavelength_and_at_their_time():
     np.testing.assert_array_equal(seen.image, np.mean([1, 5, 7, 9, 11, 13]))
     times = np.array([0, 2, 3, 4, 5, 6]) / 10 + 0.05  # one of calcium each 0.1 s
     np.testing.assert_allclose([seen.time, found.time], [times, times])
-    movie.blank = None
+    whole = Stack(frames)
+    whole.blank = whole.time = None
     seen = FirstLook("s")
-    assert first_look._look_at_movie(seen, study, movie).time is None
+    assert first_look._look_at_movie(seen, study, whole).time is None  # it has none of its own
     np.testing.assert_allclose(seen.time, np.arange(7) / 10 + 0.05)
+    np.save(tmp_path / "lights.npy", np.tile([7, 8], 7))  # frame 3 is of the other light
+    study.source = lambda kind, _: tmp_path / "lights.npy" if kind == "light_sources" else None
+    settings["corrections"] |= {"channels": 1, "signal_channel": 7}
+    settings["recordings"]["light_sources_dataset"] = None
+    seen = FirstLook("s")
+    first_look._look_at_movie(seen, study, movie)
+    np.testing.assert_allclose(seen.time, np.arange(7) / 10)
+    np.testing.assert_array_equal(seen.image, np.mean([0, 2, 4, 6, 8, 10, 12]))
 
 
 ALF = "imaging.imagingLightSource.npy"

@@ -104,6 +104,14 @@ def test_what_a_light_source_shows_is_the_signal():
     np.testing.assert_array_equal(told.brightness, found.recorded.brightness[7 : T + 7])
 
 
+@pytest.mark.parametrize(("n", "last", "words"), [(1199, 119.9, "(s)"), (1200, 2, "(min)")])
+def test_a_session_of_two_minutes_is_drawn_in_minutes(n, last, words):
+    found = session(n=n)
+    page = qc_figure.session_page(found, qc.check_session(found, schema.defaults("qc")))
+    (axes,) = (axes for axes in page.axes if axes.get_xlabel().startswith("Time"))
+    assert axes.get_xlabel() == f"Time {words}" and axes.get_xlim() == (0, pytest.approx(last))
+
+
 @pytest.mark.parametrize(("n", "row", "size"), [(2, 4.6, 5.5), (3, 3.2, 4.5)])
 def test_a_cohort_page_of_many_sessions_has_lower_rows(monkeypatch, n, row, size):
     monkeypatch.setattr(qc_figure, "MOST_ROWS", 2)
