@@ -457,6 +457,9 @@ def test_behaviour_of_one_file_by_what_the_config_names(capsys, tmp_path, monkey
             behavior_time="start",
         ),
         "intervals": lambda: told(bouts, behavior_time="t", behavior_stop="end"),
+        "intervals beside labels that are not asked for": lambda: told(
+            bouts | {"labels": bouts["kind"]}, behavior_time="t", behavior_stop="end"
+        ),
         "intervals of kinds": lambda: told(
             bouts, behavior_time="t", behavior_stop="end", behavior_labels="kind"
         ),

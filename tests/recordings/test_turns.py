@@ -185,6 +185,13 @@ def test_a_dark_frame_has_half_the_light_and_a_fifth_of_the_contrast_of_the_dark
     assert turns.dark_frames(tiles, 2).tolist() == [dark, *[False] * 9]
 
 
+@pytest.mark.parametrize(("apart", "changes"), [(4.9, []), (5.1, [53])])
+def test_an_order_changes_where_channels_are_half_as_unlike_as_usual_or_more(apart, changes):
+    size = np.where(np.abs(np.arange(101) - 53) <= 12, apart, 10.0)
+    tiles = 100 + size * np.delete(np.arange(102) % 2, 53)
+    assert turns.changes_of_order(tiles[:, None], 2, np.zeros(101, bool)) == changes
+
+
 def test_most_of_the_first_half_may_be_dark():
     tiles = tiles_of(*[(10, 10)] * 8, *[(100, 200), (60, 100)] * 3)
     assert turns.dark_frames(tiles, 2).tolist() == [True] * 8 + [False] * 6

@@ -102,7 +102,6 @@ def cohort_page(table: pd.DataFrame) -> Figure:
         axes.set_xticklabels(labels, rotation=35, ha="left", rotation_mode="anchor")
         names = [f"{item['session']} ({item['mouse']})" for item in sessions]
         axes.set_yticklabels(names, fontsize=size + 0.5)
-        axes.tick_params(length=0)
         _legend(axes, table)
     return figure
 
