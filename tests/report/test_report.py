@@ -8,6 +8,7 @@ import shutil
 from pathlib import Path
 from xml.etree import ElementTree
 
+import jinja2
 import numpy as np
 import pandas as pd
 import pytest
@@ -22,6 +23,7 @@ from mesodecode.decoders import loss_figure
 from mesodecode.explain import map_mice
 from mesodecode.recordings import qc
 from mesodecode.report import formats
+from mesodecode.report.report import environment
 from mesodecode.scores import auc as auc_tables
 from mesodecode.scores import (
     auc_figure,
@@ -284,6 +286,15 @@ def test_folders_make_the_report_that_their_files_make(study):
     other = (study / "folders.html").read_text()
     page, other = (re.sub(r"\d\d:\d\d UTC", "", text) for text in (page, other))
     assert page == other
+
+
+def test_templates_leave_no_empty_lines_and_hide_no_name_that_is_missing(tmp_path):
+    lines = "<p>", "  {% if given %}", "{{ given }}", "  {% endif %}", "</p>"
+    (tmp_path / "a.j2").write_text("\n".join(lines))
+    template = environment(tmp_path).get_template("a.j2")
+    assert template.render(given="R & D") == "<p>\nR &amp; D\n</p>"
+    with pytest.raises(jinja2.UndefinedError, match="'given' is undefined"):
+        template.render(named="otherwise")
 
 
 @pytest.mark.parametrize(

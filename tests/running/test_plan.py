@@ -381,6 +381,7 @@ def test_hours_are_means_of_benchmark_files_else_the_time_limit(tmp_path, monkey
     assert cnn.basis == "measured 2, limit 1"
     assert (roi.core_hours, roi.gpu_hours, roi.basis) == (1.5, 0, "limit")
     assert (local.submissions, local.core_hours, local.basis) == (0, 0, "local")
+    assert plan.hours(job("train_roi", "u")) == (0, False)  # of which no limit is known
 
 
 def test_file_that_is_no_benchmark_is_named(tmp_path):

@@ -72,6 +72,16 @@ GROUPS = {
     "two wavelengths to link": each("ä {} {}{}", "1 2", "a b", "_470.tif _405.tif .csv"),
     "parts to link": each("ä {} {}{}", "1 2", "a b", "_part1.tif _part2.tif .csv"),
     "components": each("{}/{}/{}", MICE, DAYS, "U.npy SVT.npy wheel.csv"),
+    "components of which one names no light": each(
+        "{}/{}/{}", MICE, DAYS, "U.npy U_blue.npy U_violet.npy SVT.npy wheel.csv"
+    ),
+    "halves": [*each("{}_{}_{}.tif", MICE, DAYS, "left right"), *each("{}_{}.csv", MICE, DAYS)],
+    "a binary of suite2p": each("{}/{}/{}", MICE, DAYS, "data.bin ops.npy speed.csv"),
+    "a binary of nobody": each("{}/{}/{}", MICE, DAYS, "data.bin speed.csv"),
+    "a camera a wavelength": each("{}/{}/{}", MICE, DAYS, "cam1.tif cam2.tif speed.csv"),
+    "NWB in Zarr": each("{}_{}{}", MICE, DAYS, ".NWB.zarr _speed.csv"),
+    "behaviour in MAT files of no words": each("{}_{}{}", MICE, DAYS, ".tif _x.mat"),
+    "behaviour in MAT files that say so": each("{}_{}{}", MICE, DAYS, ".tif _speed.mat"),
     "components of a mouse": [
         *each("{}/{}/{}", MICE, DAYS, "SVT.npy wheel.csv"),
         *each("{}/U.npy", MICE),
@@ -111,6 +121,8 @@ def test_patterns_are_those_that_were_read(monkeypatch):
         lines += [f"  {mouse}: {', '.join(of)}" for mouse, of in found.mice.items()]
         lines += [f"  {source} -> {target}" for source, target in found.links]
         tables = {**found.settings, **found.corrections}
-        lines += [f"  {key} = {value}" for key, (value, _) in tables.items()]
+        lines += [
+            f"  {key} = {value}  # {said}".rstrip(" #") for key, (value, said) in tables.items()
+        ]
         lines += [f"  {note}" for note in found.notes]
     assert_kept("\n".join(lines) + "\n", FILE, "PATTERNS")

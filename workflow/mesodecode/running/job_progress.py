@@ -98,7 +98,7 @@ class JobProgress(logging.Handler):
         """Say that all is done, and where Snakemake's own words are."""
         self._end_line()
         said = f"{len(self._done)} jobs done in {_duration(self._clock() - self._start)}"
-        print(f"{said}; Snakemake's log: {', '.join(logs)}", file=self._to, flush=True)
+        print(f"{said}; Snakemake's log: {', '.join(logs)}", file=self._to)
 
     @staticmethod
     def _allocation(job: Any) -> str | None:
@@ -129,15 +129,15 @@ class JobProgress(logging.Handler):
     def _say(self, now: float) -> None:
         if self._to.isatty():
             width = shutil.get_terminal_size().columns - 1
-            print(f"\r{self.line()[:width]}\x1b[K", end="", file=self._to, flush=True)
+            print(f"\r{self.line()[:width]}\x1b[K", end="", file=self._to)
             self._open = True
         elif now >= self._next:
             self._next = now + LOG_EVERY
-            print(self.line(), file=self._to, flush=True)
+            print(self.line(), file=self._to)
 
     def _end_line(self) -> None:
         if self._open:
-            print(file=self._to, flush=True)
+            print(file=self._to)
             self._open = False
 
 

@@ -1,5 +1,6 @@
 """A first config of the recordings that `discover` found, with comments on what was guessed."""
 
+import math
 import shlex
 import textwrap
 from collections.abc import Iterator
@@ -130,10 +131,10 @@ def _line(text: str, comment: str) -> str:
 
 
 def _value(value: object) -> str:
-    return yaml.safe_dump(value, default_flow_style=True, width=10**6).split("\n")[0]
+    return yaml.safe_dump(value, default_flow_style=True, width=math.inf).split("\n")[0]
 
 
 def _scalar(text: str) -> str:
     """Return text as YAML writes it, in quotes where it would be read as something else."""
-    line = yaml.safe_dump(text, allow_unicode=True, width=10**6).split("\n")[0]
+    line = yaml.safe_dump(text, allow_unicode=True, width=math.inf).split("\n")[0]
     return f'"{text}"' if text.isdigit() else line
