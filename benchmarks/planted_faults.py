@@ -22,6 +22,7 @@ of its room and the fastest first: all of most lines.
 from __future__ import annotations
 
 import argparse
+import ast
 import contextlib
 import difflib
 import gc
@@ -88,6 +89,8 @@ def tests_of(file: Path, line: int, seconds: dict[str, float]) -> list[str]:
     """Return the tests that run a line, those of its room first, then its module's test files."""
     by_line = tests_by_line(file)
     contexts = set(by_line.get(line, []))
+    if not contexts:  # constants are run with the statement that they are part of
+        contexts = set().union(*(by_line.get(n, []) for n in statement_at(file, line)))
     if contexts == {""}:  # run at import, by whatever test comes first
         contexts = set().union(*by_line.values())
     room = f"tests/{file.relative_to(PACKAGE).parts[0]}/"
@@ -99,6 +102,14 @@ def tests_of(file: Path, line: int, seconds: dict[str, float]) -> list[str]:
     own = sorted(str(t) for t in Path("tests").rglob(f"test_{stem}.py"))
     ends = itertools.accumulate(seconds.get(name, 0) for name in names)
     return [name for name, end in zip(names, ends, strict=True) if end < OF_TESTS] + own
+
+
+def statement_at(file: Path, line: int) -> range:
+    """Return the lines of the statement that a line of a file is part of."""
+    nodes = (node for node in ast.walk(ast.parse(file.read_text())) if isinstance(node, ast.stmt))
+    held = [node for node in nodes if node.lineno <= line <= node.end_lineno]
+    last = max(held, key=lambda node: node.lineno)
+    return range(last.lineno, last.end_lineno + 1)
 
 
 @contextlib.contextmanager

@@ -9,6 +9,8 @@ from types import SimpleNamespace
 from typing import Any
 from unittest import mock
 
+import numpy as np
+import pandas as pd
 import pytest
 import yaml
 
@@ -92,8 +94,14 @@ def by_path(paths, **_):
     return [SimpleNamespace(mouse=path.stem, path=path) for path in paths]
 
 
+def refuses(words: str) -> Any:
+    """Return a stand-in for what refuses its input."""
+    return mock.Mock(side_effect=UserError(words))
+
+
 KEPT = SimpleNamespace(settings={"frame_step": 3}, epoch=1)
 STUDY_OF = SimpleNamespace(config={"target": "run", "cohorts": {}}, ceilings={"d": {"n": "split"}})
+STUDY_OF.mice = STUDY_OF.dates = {}
 HELD = SimpleNamespace(decoder="d", split="split", target=PUPIL)
 ADAPT = (
     "adapt --weights w.pt --train a.h5 --valid b.h5 --test c.h5 --decoder d --out o --validation v"
@@ -154,6 +162,64 @@ REFUSED = {
         "ceilings --config c.yaml --held-out h --session-auc s.tsv --out o --gaps g --figure f",
         {"study.study.load": STUDY_OF, "decoders.held_out.read": HELD},
         "h/d/n.h5: decodes pupil, not run; make it again",
+    ),
+    "ceilings: split": (
+        "ceilings --config c.yaml --held-out h --session-auc s.tsv --out o --gaps g --figure f",
+        {
+            "study.study.load": STUDY_OF,
+            "decoders.held_out.read": SimpleNamespace(decoder="d", split="another", target=RUN),
+        },
+        "h/d/n.h5: of another decoder or other sessions; make it again",
+    ),
+    "ceilings: none": (
+        "ceilings --config c.yaml --held-out h --session-auc s.tsv --out o --gaps g --figure f",
+        {
+            "study.study.load": STUDY_OF,
+            "decoders.held_out.read": SimpleNamespace(decoder="d", split="split", target=RUN),
+            "base.tables.read_table": None,
+            "scores.ceiling_gaps.table": pd.DataFrame({"auc": [np.nan, np.nan]}),
+        },
+        "c.yaml: ceilings: no session has an AUC; see logs of hold_out",
+    ),
+    "figures": (
+        "figures --auc a.tsv --where x=y --out f",
+        {"base.tables.read_scores": None, "scores.published_tests.select": refuses("no x")},
+        "a.tsv: no x",
+    ),
+    "reproduction": (
+        "reproduction --auc a.tsv --cohort c.tsv --decoder cnn model=CNN --out o --figure f",
+        {"base.tables.read_table": None, "scores.reproduction.reproduce": refuses("no CNN")},
+        "a.tsv: no CNN",
+    ),
+    "hold-out": (
+        "hold-out --arm own --train a.h5 --valid b.h5 --test c.h5 --decoder d --out o "
+        '--settings {"input":"rois","rnn":"gru"}',
+        {
+            "recordings.recording.read_roles": [
+                [SimpleNamespace(mouse="a", session=s, path=s, target=RUN, labels=np.arange(2))]
+                for s in "bcd"
+            ],
+            "recordings.recording.with_labels_of": lambda role, _: role,
+            "recordings.same_frames.check_apart": None,
+            "decoders.one_step.fit": refuses("no window"),
+        },
+        "own.test-d: no window",
+    ),
+    "extract": (
+        "extract --trained t.pt --chosen-by v.h5 --recordings r.h5 --features f",
+        {"decoders.weights.load_epochs": TRAINED, "decoders.passed.Passed.read": TRAINED},
+        "v.h5: of mouse a, which the CNN was trained on",
+    ),
+    "finetune": (
+        f"{FINETUNE} --rnn gru",
+        {
+            "cli.decoders.finetune.starts_of": {None: TRAINED},
+            "cli.decoders._label_donors.read_roles": [["a"], ["b"]],
+            "recordings.recording.mice_of": lambda role: tuple(role),
+            "recordings.baseline.normalising": {},
+            "decoders.objectives.trained_on": PUPIL,
+        },
+        "s.pt: of another target than the recordings (pupil)",
     ),
     "cohorts": (
         "cohorts --config c.yaml --auc a.tsv --out o --figure f",

@@ -139,6 +139,14 @@ def test_a_flat_file_is_followed_and_a_frame_is_read_once_whole(tmp_path):
     check(frames)
 
 
+def test_a_file_that_does_not_grow_is_looked_at_now_and_then(monkeypatch):
+    looks = []
+    tail = SimpleNamespace(frames=lambda: looks.append(1) or [])
+    monkeypatch.setattr(frame_sources, "PATIENCE", 0.02)
+    assert next(frame_sources._followed(tail, False)) is None
+    assert len(looks) <= 1 + 0.02 / growing.POLL
+
+
 def test_a_flat_file_that_ends_within_a_frame_is_said(tmp_path):
     path = tmp_path / "m_6_8_uint16.dat"
     path.write_bytes(FRAMES.tobytes()[:-7])

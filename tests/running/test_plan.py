@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import logging
 import os
 import re
 import shutil
@@ -18,6 +19,7 @@ import scipy.io
 import snakemake.cli as snakemake_cli
 import tifffile
 import yaml
+from snakemake_interface_logger_plugins.common import LogEvent
 
 import fresh
 from make import ROOT, snakemake
@@ -348,6 +350,31 @@ def test_a_plan_for_a_cluster_cuts_no_threads(tmp_path, monkeypatch):
             plan.dry_run("study.yaml", profile)
     assert [one["--cores"] for one in asked] == ["9999", "3"]
     assert [one.get("--profile") for one in asked] == [str(tmp_path), None]
+
+
+def test_jobs_and_groups_are_those_that_snakemake_names(tmp_path, monkeypatch):
+    log = logging.getLogger("snakemake")
+
+    def run(args, parser):
+        fit, train, table = (SimpleNamespace(output=[f"{n}.h5", f"{n}.tsv"]) for n in "abc")
+        log.info("Building DAG of jobs...")
+        log.info("", extra={"event": LogEvent.GROUP_INFO, "jobs": [fit, train]})
+        for rule, one in (("fit_linear", fit), ("train_cnn", train), ("train_roi", table)):
+            told = {"rule_name": rule, "output": one.output, "benchmark": "b.tsv", "threads": 3}
+            log.info("", extra={"event": LogEvent.JOB_INFO, "resources": {"gpu": 1}, **told})
+        log.info("", extra={"event": LogEvent.SHELLCMD})
+        return True
+
+    args = SimpleNamespace(executor="slurm", slurm_partition_config="p.yaml")
+    monkeypatch.setattr(snakemake_cli, "parse_args", lambda argv: (None, args))
+    monkeypatch.setattr(snakemake_cli, "args_to_api", run)
+    monkeypatch.setattr(log, "level", logging.INFO)
+    found = plan.dry_run("study.yaml")
+    outputs = [("a.h5", "a.tsv"), ("b.h5", "b.tsv"), ("c.h5", "c.tsv")]
+    rules = ("fit_linear", "train_cnn", "train_roi")
+    jobs = [Job(*one, "b.tsv", 3, {"gpu": 1}) for one in zip(rules, outputs, strict=True)]
+    assert found == DryRun(jobs, [jobs[:2], jobs[2:]], "slurm", None, "p.yaml")
+    assert not log.handlers or all("Listener" not in repr(one) for one in log.handlers)
 
 
 # Hours

@@ -124,6 +124,8 @@ def test_families_in_which_protocols_are_mixed_are_left_out_and_said(tmp_path, c
     write_table(mixed, path)
     with pytest.raises(UserError, match=r"family y: .*of different protocols"):
         compare(*words)
+    with pytest.raises(UserError, match=r"auc\.tsv: no column sets; the columns are"):
+        compare("--auc", path, "--by", "set", "--within", "sets", "--out", tmp_path / "out.tsv")
     # decoders in the order of the table, protocols of one in their own
     several = ["transductive", "strict", "strict"] + ["few-shot"] * 3
     write_table(mixed[::-1].assign(protocol=several), path)

@@ -472,7 +472,7 @@ def test_anchors_and_merge_keys(tmp_path):
 def test_merge_into_a_higher_mapping_is_no_duplicate(tmp_path):
     # PyYAML flattens `b` before `deep`, which then holds `x` twice in memory but not in the file
     (tmp_path / "c.yaml").write_text(
-        "base: &base {x: 1}\nouter:\n  deep: &deep {<<: *base, x: 2}\nb: {<<: *deep}\n"
+        "base: &base {x: 1}\nouter:\n  deep: &deep {<<: *base, x: 2}\nb: {<<: *deep, <<: *base}\n"
     )
     config_file.check_duplicate_keys(tmp_path / "c.yaml")
 

@@ -217,13 +217,14 @@ def test_hits_false_alarms_and_what_is_not_made_are_counted():
 def test_failures_foreseen_are_counted_by_hand():
     rows = [("net", "a", 0.9, 0.7), ("net", "a", 0.6, 0.7), ("net", "b", 0.79, 0.8)]
     rows += [("net", "c", 0.85, 0.9), ("net", "d", np.nan, np.nan), ("other", "c", 0.1, 0.1)]
+    rows += [("net", "e", 0.8, 0.8)]  # neither fails nor is it warned of, at the limit itself
     names = ["decoder", "test_mouse", "predicted_auc", "others_auc"]
     shift = pd.DataFrame(rows, columns=names)
-    auc = {"a": 0.5, "b": 0.8, "c": 0.75, "d": 0.6}  # a and c fail, d has no prediction
+    auc = {"a": 0.5, "b": 0.8, "c": 0.75, "d": 0.6, "e": 0.8}  # a and c fail, d has no prediction
     found = suite.foreseen(shift, "net", auc, 0.8)
     assert (found["n_failed"], found["n_foreseen"], found["n_cried"]) == (2, 1, 1)
-    assert found["predicted_error"] == pytest.approx((0.25 + 0.01 + 0.1) / 3)
-    assert found["others_error"] == pytest.approx((0.2 + 0 + 0.15) / 3)
+    assert found["predicted_error"] == pytest.approx((0.25 + 0.01 + 0.1 + 0) / 4)
+    assert found["others_error"] == pytest.approx((0.2 + 0 + 0.15 + 0) / 4)
     for nothing in (None, shift[shift["test_mouse"] == "d"]):
         assert all(np.isnan(v) for v in suite.foreseen(nothing, "net", auc, 0.8).values())
 

@@ -133,7 +133,7 @@ def _count(node: yaml.Node, known: dict[int, int]) -> int:
 def _check_keys(node: yaml.MappingNode, path: str | Path) -> None:
     lines: dict[str, int] = {}
     for key, _ in node.value:
-        if not isinstance(key, yaml.ScalarNode) or key.tag == "tag:yaml.org,2002:merge":
+        if key.tag == "tag:yaml.org,2002:merge":
             continue
         line = key.start_mark.line + 1
         if key.value in lines:
