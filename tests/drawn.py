@@ -23,9 +23,10 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 from matplotlib.spines import Spine
 from matplotlib.text import Annotation, Text
-from matplotlib.ticker import FixedLocator, PercentFormatter
+from matplotlib.ticker import FixedLocator, MaxNLocator, PercentFormatter
 
 from kept import assert_kept
+from mesodecode.base.plots import DASHED
 
 FOLDER = Path(__file__).with_name("drawn")
 MOST = 24  # numbers that are written one by one
@@ -120,6 +121,9 @@ def _axis(axis: Axis) -> str:
         names = [text.get_text() for text in labels]
         words += f" at {numbers(axis.get_ticklocs())}"
         words += f" {names} {_font(labels[0])}" if any(names) else ""
+    elif type(places := axis.get_major_locator()) is MaxNLocator:
+        words += f" at {places._nbins} places" + " of whole numbers" * places._integer
+        words += ", alike on both sides" * places._symmetric
     elif isinstance(axis.get_major_formatter(), PercentFormatter):
         words += " %"
     return words
@@ -134,6 +138,10 @@ def _artist(artist: Artist) -> list[str]:
         case Line2D():
             look = f"{artist.get_linestyle()} {numbers(artist.get_linewidth())}"
             look += f" {_color(artist.get_color())}"
+            dashes = artist._unscaled_dash_pattern
+            usual = (Line2D([], [], ls=ls) for ls in (artist.get_linestyle(), DASHED["ls"]))
+            if all(one._unscaled_dash_pattern != dashes for one in usual):
+                look += f" dashes {numbers(dashes[1])}"
             if artist.get_marker() != "None":
                 face, edge = artist.get_markerfacecolor(), artist.get_markeredgecolor()
                 look += f" {artist.get_marker()} {numbers(artist.get_markersize())} {_color(face)}"

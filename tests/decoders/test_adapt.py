@@ -208,6 +208,17 @@ def test_registration_turns_a_brain_back():
     assert missed[1] < 0.1 * missed[0]
 
 
+def test_images_are_moved_on_their_device(monkeypatch):
+    """Of what a GPU holds, that nothing of it lies on the host."""
+    monkeypatch.setattr(
+        past.Images, "__init__", lambda self, _, device: setattr(self, "device", device)
+    )
+    monkeypatch.setattr(past.Images, "assemble", lambda _, fed: fed)
+    source = past.AdaptedImages(None, "meta", move=np.eye(2, 3))
+    moved = source.assemble(torch.zeros(2, 3, 8, 9, device="meta"))
+    assert moved.device.type == "meta" and moved.shape == (2, 3, 8, 9)
+
+
 def test_a_move_of_images_that_are_not_square_is_a_turn_in_pixels(monkeypatch):
     """The mean against the first session of each mouse: 8 % right, 5 % up, 20°; by hand, in px."""
     images = {name: np.full((30, 50), float(i)) for i, name in enumerate(["mine", "a", "b", "a2"])}

@@ -93,8 +93,9 @@ def test_the_output_moves_by_the_size_of_each_removal_whatever_its_sign():
 
 def test_masks_that_overlap_add_what_they_hide_more():
     masks = cutout_masks.squares(SIDE, SIDE, size=8, stride=4)  # 3 x 3, half over each other
-    hiding = areas({}, masks + CutoutMasks(("all but x",), ~masks.areas[:1]))
-    ((gone, _),) = hiding.one_by_one([np.array([*np.linspace(1, 0.1, 9), 5])])
+    more = np.array([~masks.areas[0], masks.areas[0]])
+    hiding = areas({}, masks + CutoutMasks(("all but x", "the first again"), more))
+    ((gone, _),) = hiding.one_by_one([np.array([*np.linspace(1, 0.1, 9), 5, 0.95])])
     # rows of 3: 8 x 8, then twice 8 x 4 more; in rows below half as much, the last hides all
     np.testing.assert_allclose(gone * SIDE**2, [0, 64, 96, 128, 160, 176, 192, 224, 240])
 

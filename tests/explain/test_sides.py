@@ -100,9 +100,11 @@ def test_a_figure_has_a_place_for_each_pair_and_a_point_for_each_allocation():
     assert "(n = 6)" in words and "over 2 pairs" in words and "the 3 test mice" in words
     assert "at least 0.25" in words
     five = as_read(
-        sides_figure.caption(table.assign(n_mice=5), "roi_gru", "Mean |SHAP|", "every ROI")
+        sides_figure.caption(table.assign(n_mice=[5, 4]), "roi_gru", "Mean |SHAP|", "every ROI")
     )
     assert "at least 0.0625" in five  # as the sentences of other sections have it
+    few = table.assign(n=[6, 4])  # of one pair two allocations have no score
+    assert "(n = 4 to 6), line" in sides_figure.caption(few, "cnn", "AUC lost", "every square")
 
 
 def test_shap_maps_are_compared_by_side(tmp_path, capsys):

@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
-from mesodecode.base.plots import DASHED, PALETTE, above, new_figure
+from mesodecode.base.plots import DASHED, PALETTE, above, low_to_high, new_figure
 from mesodecode.scores.auc_figure import stars
 
 
@@ -50,16 +50,16 @@ def short(unit: str) -> str:
 
 def caption(table: pd.DataFrame, decoder: str, quantity: str, what: str) -> str:
     """Return the figure's caption, in plain text; `what` are the units, and which are left."""
-    first, mice = table.iloc[0], table["n_mice"].max()
+    mice = table["n_mice"].max()
     over_mice = (
         f"; the table also has the exact sign-flip test over the {mice} test mice (p_mice, at "
         f"least {2 / 2**mice:.3g})"
     )
     return (
         f"{quantity} of {decoder}: {what} less its mirror image. Points: allocations (n = "
-        f"{first['n']}), line: mean ± sample SD. Stars: Wilcoxon signed-rank test over "
-        f"allocations, Holm-corrected over {len(table)} pairs (*** p < .001, ** p < .01, * p < "
-        ".05). Allocations share mice, so that these p values are too small"
+        f"{low_to_high(table['n'])}), line: mean ± sample SD. Stars: Wilcoxon signed-rank test "
+        f"over allocations, Holm-corrected over {len(table)} pairs (*** p < .001, ** p < .01, "
+        "* p < .05). Allocations share mice, so that these p values are too small"
         f"{over_mice if table['p_mice'].notna().any() else ''}. A decoder that needs one of two "
         "equal sides may take either."
     )
