@@ -22,6 +22,7 @@ from make import STUDY, check_commands, plan
 from mesodecode.base.files import UserError, sha256
 from mesodecode.cli import main
 from mesodecode.decoders.predictions import SessionPredictions, bind
+from mesodecode.export import nwb_export
 from mesodecode.export.nwb_export import states_table
 from mesodecode.export.nwb_metadata import read_metadata
 from mesodecode.recordings import locomotion
@@ -413,6 +414,23 @@ def test_states_are_the_labels_of_their_frames(made):
 def test_a_frame_before_a_gap_lasts_a_median_frame():
     ends = locomotion.frame_ends(np.array([0.0, 1.0, 2.0, 3.4, 13.4, 14.4]))
     np.testing.assert_allclose(ends, [1.0, 2.0, 3.4, 4.4, 14.4, 15.4])
+
+
+@pytest.mark.parametrize(
+    ("frame", "start", "times"),
+    [
+        ([], None, []),
+        ([4], 0.2, None),
+        ([4, 5, 6], 0.2, None),
+        ([4, 6], None, [0.2, 0.3]),
+    ],
+)
+def test_a_series_of_frames_that_follow_each_other_has_a_rate(frame, start, times):
+    recording = Recording("x", "s", "m", RATE, LABELS, None, None, None, None, 1.0, (T, 1, 1))
+    frame = np.array(frame, int)
+    made = nwb_export._Frames(recording).series("p", np.ones(len(frame)), frame, unit="1")
+    assert (made.starting_time, made.rate) == (start, RATE if times is None else None)
+    assert times is None or made.timestamps[:].tolist() == pytest.approx(times)
 
 
 def no_recording(folder):

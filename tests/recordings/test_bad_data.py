@@ -334,6 +334,19 @@ def test_a_trace_of_files_of_which_one_is_missing(tmp_path):
         read_variables(path, ["frames"])
 
 
+def test_raw_values_are_looked_for_where_hdf5_does(tmp_path, monkeypatch):
+    with h5py.File(tmp_path / "b.h5", "w") as file:
+        file.create_dataset("speed", (40,), "f8", external=[("b.raw", 0, 320)])
+    (tmp_path / "b.raw").write_bytes(bytes(99))
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(UserError, match=r"are in b\.raw, which has 99 of 320 bytes"):
+        read_variables("b.h5", ["speed"])
+    monkeypatch.chdir(tmp_path.parent)
+    monkeypatch.setenv("HDF5_EXTFILE_PREFIX", "${ORIGIN}")
+    with pytest.raises(UserError, match=r"are in .*/b\.raw, which has 99 of 320 bytes"):
+        read_variables(tmp_path / "b.h5", ["speed"])
+
+
 # --- axes that are not the usual ones ------------------------------------------------------------
 
 

@@ -628,6 +628,7 @@ def test_time_stamps_in_seconds(capsys):
         ),
         "a counter of 16 bits, ten steps on": lambda: stamps(65528, 65532, 32, 36),
         "a counter of 16 bits, more than that on": lambda: stamps(65528, 65532, 40, 44),
+        "a counter of one more than 16 bits": lambda: stamps(65530, 65536, 0, 6),
         "two of a counter of 16 bits": lambda: stamps(65535, 0),
         "two of a counter of 16 bits, two steps on": lambda: stamps(65535, 1),
         "a counter of no whole numbers": lambda: stamps(65530.5, 65534.5, 2.5),

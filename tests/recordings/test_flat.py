@@ -114,6 +114,13 @@ def test_a_colour_that_is_not_used_may_be_dark(tmp_path):
     np.where(np.arange(T)[:, None, None, None] == 3, 0, RGB).tofile(tmp_path / "a.raw")
     with pytest.raises(UserError, match=rf"2 of {3 * T} frames are 0 throughout, the first 10:"):
         preprocess(tmp_path / "p.h5", session="s", mouse="m", **given)
+    # where a file says whose each frame is, all are looked at
+    RGB.tofile(tmp_path / "a.raw")
+    np.save(tmp_path / "lights.npy", np.tile([5, 6, 7], T))
+    given["corrections"] = DEFAULTS | {"signal_channel": 6, "reference_channel": 7}
+    given["light_sources"] = tmp_path / "lights.npy"
+    with pytest.raises(UserError, match=rf"{T} of {3 * T} frames are 0 throughout, the first 0:"):
+        preprocess(tmp_path / "p.h5", session="s", mouse="m", **given)
 
 
 @pytest.mark.parametrize("save", [scipy.io.savemat, lambda p, x: save_v73(p, **x)])

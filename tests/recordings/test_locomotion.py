@@ -296,6 +296,8 @@ def test_positions_that_begin_anew(capsys):
         "reset, by no more than 1 cm": lambda: run_on(0, 1, 2, 3, 4, 5, 0, 0),
         "reset, by no more than four steps": lambda: run_on(0, 3, 6, 9, 12, 0, 2),
         "reset to another place": lambda: run_on(0, 3, 6, 9, 12, 15, 1, 2),
+        "in two equal steps": lambda: run_on(0, 6, 12, 12),
+        "in two steps of more than half of all": lambda: run_on(0, 7, 2, 9),
         "still": lambda: run_on(3, 3, 3),
         "one sample": lambda: run_on(3),
         "two samples": lambda: run_on(9, 0),

@@ -9,10 +9,11 @@ import pytest
 import scipy.io
 import scipy.sparse
 
-from make_movies import save_v5
+from make_movies import save_v5, save_v73
 from mesodecode.base import files
 from mesodecode.base.files import UserError
 from mesodecode.recordings.readers import mat
+from mesodecode.recordings.readers.arrays import Unreadable
 
 
 def test_cells_are_words_where_one_of_them_is(tmp_path):
@@ -39,6 +40,26 @@ def test_cells_are_words_where_one_of_them_is(tmp_path):
     for name in ("matrices", "none"):
         why = "is a cell array, and cell 2 of it neither a word nor a number"
         assert shown[name] == why
+
+
+@pytest.mark.parametrize(
+    ("values", "is_object"),
+    [
+        ([0xDD000000, 2, 1, 1, 1, 1], True),  # of a string inside a struct
+        ([0xDD000000, 2, 1, 1, 1], False),  # too few
+        ([0xDD000000] + [1] * 97, True),
+        ([0xDD000000] + [1] * 98, False),  # too many
+        ([2, 0xDD000000, 1, 1, 1, 1], False),
+        ([3.0, 1, 1, 1, 1, 1], False),
+    ],
+)
+def test_numbers_inside_structs_are_an_object_where_the_first_says_so(tmp_path, values, is_object):
+    kind = float if values[0] == 3 else np.uint32
+    save_v73(tmp_path / "x.mat", **{"s/field": np.array(values, kind)})
+    with mat.holding(tmp_path / "x.mat") as held:
+        found = held["s/field"].read()
+        assert "is a struct" in held["s"].read().why
+    assert isinstance(found, Unreadable) if is_object else found.tolist() == values
 
 
 @pytest.mark.parametrize(("rows", "takes"), [(1, 8), (3, 24)])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -108,6 +109,12 @@ def test_files_and_datasets_of_one_movie(capsys, tmp_path, monkeypatch):
         "datasets a wavelength": lambda: told("d.h5", **two, dataset=["violet", "blue"]),
         "datasets in turn": lambda: told("d.h5", dataset=["violet", "blue"], wavelengths="in_turn"),
         "datasets of one channel": lambda: told("d.h5", dataset=["violet", "blue"]),
+        "datasets a wavelength, of two files": lambda: told(
+            ["d.h5", shutil.copy("d.h5", "e.h5")], **two, dataset=["violet", "blue"]
+        ),
+        "datasets of one channel, of two files": lambda: told(
+            ["d.h5", "e.h5"], dataset=["violet", "blue"]
+        ),
         "components": lambda: told("d.h5", dataset=["U", "SVT"]),
         "components of files": lambda: told(["U.npy", "SVT.npy"]),
         "components of files, exchanged": lambda: told(["SVT.npy", "U.npy"]),

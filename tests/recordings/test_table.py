@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
+import pytest
 
 from mesodecode.recordings.readers import table
 from mesodecode.recordings.readers.arrays import Unreadable
@@ -103,6 +104,13 @@ TEXTS = {
         "scorer,n,n,n\nindividuals,m1,m1,m2\nbodyparts,paw,paw,paw\ncoords,x,y,x\n0,1,2,3\n1,4,5,6\n"
     ),
 }
+
+
+@pytest.mark.parametrize("head", range(20, 30))
+def test_a_file_is_of_utf8_wherever_its_beginning_is_cut(tmp_path, monkeypatch, head):
+    monkeypatch.setattr(table, "HEAD", head)
+    (tmp_path / "b.csv").write_text("µ,b\n" + "µµ,2\n" * 9, encoding="utf-8")
+    assert [*table.read_table(tmp_path / "b.csv")] == ["µ", "b"]
 
 
 def test_tables_of_any_program(capsys, tmp_path, monkeypatch):

@@ -211,10 +211,7 @@ def _file(recording: Recording, study: Study, metadata: Metadata) -> pynwb.NWBFi
         identifier=f"{study.name}/{recording.session}",
         session_id=recording.session,
         session_start_time=metadata.start or PLACEHOLDER,
-        subject=Subject(
-            subject_id=recording.mouse,
-            **{key: value for key, value in metadata.subject.items() if value is not None},
-        ),
+        subject=Subject(subject_id=recording.mouse, **metadata.subject),
         keywords=["widefield calcium imaging", "decoding", "locomotion"],
         notes=study.config["note"] or None,
     )

@@ -200,9 +200,8 @@ class ArrayMovie(Movie):
         """Yield (first frame, block of at most `size` frames (n, H, W)), in order."""
         frame = math.prod(self.shape[1:]) * self.dtype.itemsize * self.channels
         slab = max(1, size // self.channels)
-        if self._depth > 1:  # whole chunks, as far as memory allows
-            whole = math.ceil(slab / self._depth) * self._depth
-            slab = min(whole, max(slab, SLAB // frame))
+        whole = math.ceil(slab / self._depth) * self._depth  # chunks, as far as memory allows
+        slab = min(whole, max(slab, SLAB // frame))
         yield from batched(self._slabs(slab), size)
 
     def _slabs(self, slab: int) -> Iterator[np.ndarray]:

@@ -201,7 +201,7 @@ def _header(lines: list[str], first: int) -> int:
                 continue
             words = [len(one) == n and not any(map(NUMBER.fullmatch, one)) for one in split[:row]]
             above = row - 1 - (row > 1 and all(words[-2:]) and head[row - 1] == head[row - 2] + 1)
-            return head[above] if above > 0 and words[above] else first
+            return head[above] if words[above] else first
     return first
 
 
