@@ -288,6 +288,21 @@ def test_light_sources_of_init_are_their_own_values(lab, capsys):
     np.testing.assert_allclose(seen.image, FRAMES[:10, 0].mean(axis=0))
 
 
+def test_two_wavelengths_that_links_name_are_read_by_them(lab, capsys):
+    for path in lab.glob("data/*/*"):
+        for i, light in enumerate((470, 405)):
+            tifffile.imwrite(lab / f"data/{path.parent.name} ä_{light}.tif", FRAMES[:, i])
+        (path / "wheel.csv").rename(lab / f"data/{path.parent.name} ä_speed.csv")
+        (path / "frame_times.npy").unlink()
+        (path / NAME).unlink()
+    config, text, said = init(lab, capsys)
+    assert [*map(str, config["recordings"]["movie"])] == [
+        *("links/{session}_1.tif", "links/{session}_2.tif"),
+    ]
+    assert "could not be read" not in text and "reads 9 links that are not there yet" in said
+    assert f"60 frames of {H} x {W} px" in " ".join(text.replace("#", "").split())
+
+
 SVT = np.random.default_rng(1).normal(size=(3, T))
 U = np.random.default_rng(2).normal(size=(H, W, 3))
 TABLES = {  # of ALF, as it is written in either way

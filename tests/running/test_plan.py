@@ -352,6 +352,15 @@ def test_a_plan_for_a_cluster_cuts_no_threads(tmp_path, monkeypatch):
     assert [one.get("--profile") for one in asked] == [str(tmp_path), None]
 
 
+def test_a_movie_that_cannot_be_measured_is_said_of_the_data(monkeypatch):
+    def refuse(study):
+        raise UserError("data/a1.tif: cut short")
+
+    monkeypatch.setattr(source_files, "movie_sizes", refuse)
+    (check,) = verb._disk_checks(DryRun([], [], "local"), None)
+    assert (check.what, check.state, check.words) == ("data", FAIL, "data/a1.tif: cut short")
+
+
 def test_jobs_and_groups_are_those_that_snakemake_names(tmp_path, monkeypatch):
     log = logging.getLogger("snakemake")
 
@@ -845,6 +854,8 @@ def test_no_file_of_partitions_without_one_that_takes_jobs(cluster, tmp_path):
         ([job(runtime=400, gpu=1), job(runtime=400, gpu=1)], None),  # 800 minutes
         ([job(mem_mb=200000)], "gpu"),
         ([job(mem_mb=200000), job(mem_mb=1000)], "gpu"),  # the most of any
+        ([job(threads=32), job()], "main"),
+        ([job(threads=33), job()], None),
         ([job(gpu=1, gpu_model="h100")], None),
         ([job(gpu=1, gpu_model="a100-80gb")], "gpu"),
     ],

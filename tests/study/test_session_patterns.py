@@ -75,6 +75,7 @@ GROUPS = {
     "components of which one names no light": each(
         "{}/{}/{}", MICE, DAYS, "U.npy U_blue.npy U_violet.npy SVT.npy wheel.csv"
     ),
+    "one behaviour of all": [*each("{}_{}.tif", MICE, DAYS), "speed.csv"],
     "halves": [*each("{}_{}_{}.tif", MICE, DAYS, "left right"), *each("{}_{}.csv", MICE, DAYS)],
     "a binary of suite2p": each("{}/{}/{}", MICE, DAYS, "data.bin ops.npy speed.csv"),
     "a binary of nobody": each("{}/{}/{}", MICE, DAYS, "data.bin speed.csv"),

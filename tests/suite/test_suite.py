@@ -7,6 +7,7 @@ import json
 import re
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import h5py
 import numpy as np
@@ -415,6 +416,31 @@ def test_a_decoder_without_a_map_has_no_marks_for_one(tmp_path, maps):
     assert len(marks) == 6
     for name in (*marks, "average_precision", "chance_precision", "signs_right"):
         assert np.isnan(row[name])
+
+
+def test_a_map_of_masks_is_scored_by_what_was_planted_below_them(tmp_path, monkeypatch):
+    folder = study_of(tmp_path / "a")
+    config = json.loads((folder / "config.json").read_text())
+    config["decoders"] = {"net": {"model": "logistic_regression"}}
+    config["importance"] = {"cut": {"decoder": "net", "masks": "squares"}}
+    (folder / "config.json").write_text(json.dumps(config))
+    write_table(pd.DataFrame({"mean": [0.1, 0.4, 0.3]}), folder / "tables/importance_cut.tsv")
+    monkeypatch.setattr(suite, "read_recording", lambda path: path)
+    squares = SimpleNamespace(masks_of=lambda line, at: SimpleNamespace(areas=(line["masks"], at)))
+    monkeypatch.setattr(suite, "cutout_masks", squares)
+    asked = []
+
+    def planted(truth, areas):
+        asked.append((truth, areas))
+        return np.array([0, 1, 0])
+
+    monkeypatch.setattr(suite, "planted_masks", planted)
+    (row,) = suite.table([folder]).to_dict("records")
+    assert (row["importance"], row["average_precision"]) == ("cut", 1)
+    assert row["chance_precision"] == pytest.approx(1 / 3) and np.isnan(row["time_precision"])
+    ((truth, areas),) = asked
+    assert areas == ("squares", folder / f"recordings/{MICE[0]}_s1.h5")
+    assert truth == [folder / f"simulated/{mouse}_s1_truth.h5" for mouse in MICE]
 
 
 def test_a_study_without_truth_or_tables_is_refused_in_one_line(tmp_path):
