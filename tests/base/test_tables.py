@@ -34,6 +34,8 @@ def test_names_stay_as_written_and_numbers_become_numbers(tmp_path, name, betwee
         ("a,auc\nx,0.5\ny,high\n", "line 3: auc is 'high'; it must be a number"),
         ("a,auc\nx,0.5\ny,1.2\n", "line 3: auc is 1.2, but an AUC is between 0 and 1; correct"),
         ("a,auc\nx,0.5\ny,-0.1\n", "line 3: auc is -0.1, but an AUC is between 0 and 1; correct"),
+        ("\na,auc\n\nx,0.5\n \ny,high\n", "line 6: auc is 'high'"),
+        ("\na,auc\n\nx,0.5\n \ny,2\n", "line 6: auc is 2,"),
         ("a,auc\nx,50\ny,100\nz,\n", "line 2: auc is 50, .*percent: divide by 100"),
         ("a,auc\nx,50\ny,101\n", "line 2: auc is 50, .*; correct the table"),
         ("a,auc\nx,50\ny,0.5\nz,1\n", "line 2: auc is 50, .*; correct the table"),

@@ -62,6 +62,12 @@ def test_numbers_inside_structs_are_an_object_where_the_first_says_so(tmp_path, 
     assert isinstance(found, Unreadable) if is_object else found.tolist() == values
 
 
+def test_numbers_of_another_type_are_said(tmp_path):
+    save_v5(tmp_path / "x.mat", z=np.array([1j, 2]))
+    with mat.holding(tmp_path / "x.mat") as held:
+        assert held["z"].read().why == "is of type complex128" and held["z"].note == "complex128"
+
+
 @pytest.mark.parametrize(("rows", "takes"), [(1, 8), (3, 24)])
 def test_a_file_of_version_4_takes_what_its_heads_say(tmp_path, monkeypatch, rows, takes):
     (tmp_path / "x.mat").write_bytes(struct.pack("<5i", 0, rows, 10**9, 0, 2) + b"x\0")

@@ -1,6 +1,7 @@
 """Tables as CSV and TSV files."""
 
 import csv
+import itertools
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -30,9 +31,7 @@ def read_table(
     """
     path = Path(path)
     try:
-        table = pd.read_csv(
-            path, sep=_separator(path), dtype=str, keep_default_na=False, encoding="utf-8-sig"
-        )
+        table = pd.read_csv(path, sep=_separator(path), dtype=str, keep_default_na=False)
     except (ValueError, csv.Error) as error:  # pandas' parser errors are ValueErrors
         raise UserError(
             f"{path}: not a CSV or TSV table ({one_line(error)}); check the file"
@@ -49,9 +48,9 @@ def read_table(
         number = pd.to_numeric(text, errors="coerce")
         wrong = number.isna() & ~text.str.lower().isin(["", "nan", "na"])
         if wrong.any():
-            line = int(np.flatnonzero(wrong)[0]) + 2
+            row = int(np.argmax(wrong))
             raise UserError(
-                f"{path}: line {line}: {name} is {text[line - 2]!r}; it must be a number"
+                f"{path}: line {_line(path, row)}: {name} is {text[row]!r}; it must be a number"
             )
         if name == "auc":
             _check_aucs(number, path)
@@ -83,6 +82,13 @@ def header(path: str | Path) -> list[str]:
     return [name.strip() for name in names]
 
 
+def _line(path: Path, row: int) -> int:
+    """Return the line, from 1, in which a row below the header stands: empty lines are none."""
+    with open(path, encoding="utf-8-sig") as file:
+        full = (number for number, line in enumerate(file, 1) if line.strip())
+        return next(itertools.islice(full, row + 1, None))
+
+
 def _check_header(path: Path) -> None:
     names = header(path)
     twice = {name for name in names if name and names.count(name) > 1}
@@ -93,10 +99,10 @@ def _check_header(path: Path) -> None:
 def _check_aucs(auc: pd.Series, path: Path) -> None:
     outside = (auc < 0) | (auc > 1 + 1e-9)  # a last bit is rounding
     if outside.any():
-        line = int(np.flatnonzero(outside)[0])
+        row = int(np.argmax(outside))
         percent = ((auc.dropna() >= 0) & (auc.dropna() <= 100)).all() and outside.mean() > 0.5
         raise UserError(
-            f"{path}: line {line + 2}: auc is {auc.iloc[line]:g}, but an AUC is between 0 and 1; "
+            f"{path}: line {_line(path, row)}: auc is {auc[row]:g}, but an AUC is between 0 and 1; "
             + ("these look like percent: divide by 100" if percent else "correct the table")
         )
 

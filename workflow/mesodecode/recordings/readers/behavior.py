@@ -217,9 +217,10 @@ def _axes(path: str | Path, names: str | Sequence[str] | None) -> dict[str, str]
     """Return the names of x, y, z of a position by role: those given, or columns of a matrix."""
     given = [names] if isinstance(names, str) else list(names or [])
     if len(given) == 1:
-        axes = [f"{given[0]}:{column}" for column in (1, 2, 3)]
-        held, _ = read_variables(path, [given[0], *axes])
-        if isinstance(held.get(given[0]), Unreadable):
+        (whole,) = given
+        axes = [f"{whole}:{column}" for column in (1, 2, 3)]
+        held, _ = read_variables(path, [whole, *axes])
+        if isinstance(held.get(whole), Unreadable):
             given = [name for name in axes if isinstance(held.get(name), Variable)] or given
     return {f"position{i or ''}": name for i, name in enumerate(given)}
 
