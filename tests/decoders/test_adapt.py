@@ -262,6 +262,11 @@ def test_batch_norm_takes_the_statistics_of_the_mouse_and_leaves_the_model_alone
     means = torch.stack([maps.mean((0, 2, 3)), rest.mean((0, 2, 3))]).mean(0)  # of two batches
     assert torch.allclose(adapted.net.layer[1].running_mean, means, atol=1e-5)
     assert not adapted.net.layer[1].training
+    # of the first 40 frames images that read no later one: around 1 … 38
+    domain.set_batch_norm(adapted, [source], [40])
+    with torch.no_grad():
+        means = cnn.net.layer[0](source.batch(torch.arange(1, 39))).mean((0, 2, 3))
+    assert torch.allclose(adapted.net.layer[1].running_mean, means, atol=1e-5)
     with pytest.raises(UserError, match="batch_norm: this backbone has no BatchNorm layer"):
         domain.set_batch_norm(torch.nn.Linear(2, 1), [source])
 

@@ -261,6 +261,16 @@ def test_a_stream_begins_after_what_was_asked_before_and_is_waited_for():
     assert order == [("side", main), "work", ("main", side)]
 
 
+def test_a_training_is_kept_at_the_end_of_each_epoch(tmp_path):
+    class Counting(Checkpoint):
+        def save(self, state):
+            kept.append((state["epoch"], state["batches"]))
+
+    kept = []
+    run(epochs=2, checkpoint=Counting(tmp_path / "c.pt", {}))
+    assert kept == [(2, 0), (3, 0)]
+
+
 def test_a_captured_training_goes_on_from_a_checkpoint(monkeypatch, graphs, tmp_path):
     class Killed(Exception):
         pass

@@ -453,6 +453,8 @@ def test_ceilings():
     assert "How good lin and net could be was measured by training on the other" in text
     assert "The epoch of net was chosen by one session" in text
     assert "Differences of AUC are averaged over" in text
+    text = blocks(STUDY | {"mice": mice, "ceilings": {"decoders": ["lin"]}})["Ceilings"]
+    assert "epoch" not in text and "as they have. No session has two roles" in text
 
 
 def test_confounds():

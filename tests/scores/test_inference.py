@@ -50,6 +50,8 @@ def test_sign_flip_of_five_mice_is_two_of_32_at_best():
     # of |±1 ±2 ±3|: 6 once each way, 4 once each way; observed |-1 + 2 + 3| = 4
     assert mouse_tests.sign_flip(np.array([-1.0, 2, 3])) == (4 / 8, 2 / 8)
     assert mouse_tests.sign_flip(np.zeros(5)) == (1.0, 2 / 32)
+    single = np.array([0.1, 0.2, 0.3], np.float32)  # whose sum, as they are, is above that of signs
+    assert mouse_tests.sign_flip(single) == (2 / 8, 2 / 8)
 
 
 @given(st.lists(st.integers(-9, 9).map(float), min_size=1, max_size=9))

@@ -224,6 +224,15 @@ def three_with_tests():
     return auc, pd.DataFrame(pairs, columns=["a", "b", "p_holm"]).assign(test="ranksum")
 
 
+@pytest.mark.parametrize("letters", [40, 60])
+def test_long_names_of_mice_stand_below_each_other(letters):
+    """Of 85 mm a column of 40 letters has 66, and one of 60 has 96."""
+    auc, tests = three_with_tests()
+    long = auc["test_mouse"].str.ljust(letters, "x")
+    (legend,) = auc_figure.auc_by_decoder(auc.assign(test_mouse=long), tests).legends
+    assert len(legend.get_texts()) == 3 and legend._ncols == 1
+
+
 def test_short_brackets_lie_below_long_ones_with_the_larger_p_of_two_families():
     auc, tests = three_with_tests()
     figure = as_drawn(auc_figure.auc_by_decoder(auc, tests), "auc_tested")

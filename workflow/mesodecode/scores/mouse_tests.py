@@ -64,7 +64,7 @@ def hedges_g(means: np.ndarray) -> float:
     Cohen's d of the differences with Hedges' correction for few values (Hedges 1981, J Educ Stat 6:
     107-128). NaN for one mouse and where the differences do not vary.
     """
-    sd = _sd(means) if len(means) > 1 else 0.0
+    sd = _sd(means)
     if sd == 0:
         return np.nan
     return float(np.mean(means) / sd * (1 - 3 / (4 * (len(means) - 1) - 1)))

@@ -94,8 +94,7 @@ def adapted(
     for recording, *ends_of in zip(recordings, counts, ends, strict=True):
         warm = warm_up(settings) * recording.frame_rate if past else 0
         # no frame of a decoded window is of the mouse's first part, or normalised by too few frames
-        starts = [round(end) + decoder.before for end in (*ends_of, warm) if end]
-        first.append(max(starts, default=0))
+        first.append(round(max(*ends_of, warm)) + decoder.before)
     return Adapted(decoder, coral, sources, first)
 
 
