@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import gc
 import json
 import os
 import signal
@@ -48,20 +49,25 @@ def whole(path):
 
 
 def test_a_row_is_a_line_with_all_columns(tmp_path):
-    out = Table(tmp_path / "new" / "o.tsv")
+    out = Table(tmp_path / "a" / "new" / "o.tsv")
     out.write(ROW)
     out.write(Row(8, 0.3, None, "unsure", 1.0, ["no window"]).message())  # not decoded: left out
-    assert (tmp_path / "new" / "o.tsv").read_text() == HEAD + LINE  # before it is closed
+    path = tmp_path / "a" / "new" / "o.tsv"
+    assert path.read_text() == HEAD + LINE  # before it is closed
     out.close()
+    other = path.with_name("other")
+    other.touch()
+    assert path.stat().st_mode == other.stat().st_mode  # whoever may read other files may read it
 
 
-def test_a_line_that_was_cut_off_is_gone_when_it_goes_on(tmp_path):
+@pytest.mark.parametrize("n", [0, 1, 300])
+def test_a_line_that_was_cut_off_is_gone_when_it_goes_on(tmp_path, n):
     path = tmp_path / "o.tsv"
-    path.write_text(HEAD + LINE + LINE[:9])
+    path.write_text(HEAD + n * LINE + LINE[:9])
     out = Table(path, append=True)
     out.write(ROW)
     out.close()
-    assert path.read_text() == HEAD + LINE + LINE
+    assert path.read_text() == HEAD + n * LINE + LINE
 
 
 @pytest.mark.parametrize("text", ["frame\tprobability\n1\t0.5\n", "x"])
@@ -314,11 +320,13 @@ def test_osc_that_is_not_sent_is_said_once(capsys):
     assert len(said) == 1 and "--osc: not sent ([Errno 101] Network is unreachable)" in said[0]
 
 
-@pytest.mark.parametrize("text", ["", "x", "host:", "0", "70000"])
+@pytest.mark.parametrize("text", ["", "x", "host:", "0", "65536"])
 def test_an_osc_port_that_is_none(text):
     pytest.importorskip("pythonosc")
-    with pytest.raises(UserError, match="--osc"):
+    with pytest.raises(UserError, match=f"^--osc {text}: needs a port, or HOST:PORT$"):
         Osc(text)
+    for good in ("1", "65535", "localhost:9"):
+        Osc(good)
 
 
 # --- states ---------------------------------------------------------------------------------------
@@ -392,12 +400,14 @@ def test_another_thread_keeps_the_decoder_waiting_for_half_a_millisecond_at_most
 
     def frames():
         found.append(sys.getswitchinterval())
+        assert gc.get_freeze_count() > 0  # what is loaded is not looked through meanwhile
         raise UserError("over")
         yield
 
     with pytest.raises(UserError, match="over"):
         Rig(*[None] * 4, []).run(frames())
     assert found == [pytest.approx(5e-4)] and sys.getswitchinterval() == before
+    assert gc.get_freeze_count() == 0
 
 
 # --- sources that fail ----------------------------------------------------------------------------

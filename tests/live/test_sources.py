@@ -25,7 +25,7 @@ from mesodecode.base.files import UserError
 from mesodecode.live import frame_sources, growing, zeromq
 from mesodecode.live.frame_sources import Feed, Frame, Opened, open_source
 from mesodecode.recordings.axes import Asked
-from mesodecode.recordings.recording import read_recording
+from mesodecode.recordings.recording import Recording, read_recording
 
 FRAMES = np.random.default_rng(3).integers(0, 65536, (9, 6, 8)).astype(np.uint16)
 ASKED = Asked(None, None, None, None, None)
@@ -313,6 +313,27 @@ def test_a_recording_is_replayed_with_its_segments_and_times(tmp_path):
     np.testing.assert_allclose([frame.time for frame in frames], np.arange(80) / RATE)
 
 
+@pytest.mark.parametrize(("held", "step"), [(3, 3), (0, 1), (1000, 1000)])
+def test_a_replay_reads_a_block_ahead(tmp_path, monkeypatch, held, step):
+    path, read, asked = write(tmp_path / "t1.h5"), Recording.read_frames, []
+
+    def noted(self, start, stop):
+        asked.append((start, stop))
+        return read(self, start, stop)
+
+    monkeypatch.setattr(Recording, "read_frames", noted)
+    monkeypatch.setattr(frame_sources, "BLOCK", held * 32 * 32 * 4 + 9)
+    check(taken(open_source(str(path))), movie())
+    assert asked == [(start, min(start + step, 80)) for start in range(0, 80, step)]
+
+
+@pytest.mark.parametrize(("rate", "pause"), [("own", 1 / RATE), (500.0, 1 / 500)])
+def test_a_recording_is_replayed_at_its_own_rate_or_another(tmp_path, rate, pause):
+    opened = open_source(str(write(tmp_path / "t1.h5")), rate=rate, frame_rate=9.0, channels=2)
+    three = list(itertools.islice((one for one in opened.frames if one is not None), 3))
+    np.testing.assert_allclose(np.diff([one.arrived for one in three]), pause, atol=1e-6)
+
+
 def test_a_frame_whose_clock_gave_no_time_has_that_of_its_arrival(tmp_path, capsys):
     pytest.importorskip("zmq")
     path, out = write(tmp_path / "t1.h5"), tmp_path / "o.tsv"
@@ -340,9 +361,11 @@ def test_a_movie_is_replayed_with_the_segments_and_times_of_its_file(monkeypatch
         def __enter__(self):
             return self
 
-        def blocks(self, _):
+        def blocks(self, step):
+            assert step == 4
             yield from ((0, FRAMES[:2]), (2, FRAMES[2:]))
 
+    monkeypatch.setattr(frame_sources, "BLOCK", 4 * 6 * 8 * 4)
     monkeypatch.setattr(frame_sources, "open_movie", lambda *_, **__: Movie())
     frames = list(frame_sources._of_movie("m.nwb", 1, None, None))
     check(frames)
