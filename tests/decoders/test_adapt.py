@@ -17,6 +17,7 @@ from mesodecode.decoders import applied, networks, past, predict, weights
 from mesodecode.decoders.adapt import adapted as adapting
 from mesodecode.decoders.adapt import domain
 from mesodecode.recordings import baseline, sample
+from mesodecode.shift import adapted_features
 from mesodecode.study import schema
 
 DEFAULTS = schema.defaults("adapted", adapted_from="cnn") | {"warm_up": 1}
@@ -248,10 +249,16 @@ def test_coral_gives_features_the_mean_and_covariance_of_others():
     assert np.cov(made.T) == pytest.approx(np.cov(others.T), rel=0.03, abs=0.05)
 
 
-def test_batch_norm_takes_the_statistics_of_the_mouse_and_leaves_the_model_alone(cnn):
+def test_batch_norm_takes_the_statistics_of_the_mouse_and_leaves_the_model_alone(cnn, monkeypatch):
     before = copy.deepcopy(cnn.state_dict())
     mine = recording(scale=2)
     run(cnn, [mine], batch_norm=True)
+    monkeypatch.setattr(adapted_features, "sample", lambda one, *_: one)
+    of_shift = adapted_features.AdaptedFeatures(40, DEFAULTS | {"batch_norm": True})
+    decoder = applied.ImageDecoder(cnn, None)
+    (found,) = of_shift.of(decoder, [mine], ["a"])
+    plain = adapted_features.AdaptedFeatures(40, DEFAULTS).of(decoder, [mine], ["a"])[0]
+    assert not np.allclose(found.features, plain.features)
     assert all(torch.equal(before[key], value) for key, value in cnn.state_dict().items())
     adapted = copy.deepcopy(cnn)
     source = past.AdaptedImages(mine, "cpu")

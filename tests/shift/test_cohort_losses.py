@@ -47,6 +47,12 @@ def found(table):
     return cohort_losses.table(table, COHORTS, RATES).set_index("difference")
 
 
+def test_decoders_stand_in_the_order_of_the_table():
+    one = shift_of([0.1] * 10, n=2)
+    both = pd.concat([one.assign(decoder=name) for name in ("net", "cnn")])
+    assert cohort_losses.table(both, COHORTS, RATES)["decoder"].unique().tolist() == ["net", "cnn"]
+
+
 def test_ranks_within_each_way_by_hand():
     loss = [0.1, 0.2, 0.3, 0.4, 0.5, 0.05, 0.01, 0.02, 0.03, 0.04]
     # of lab in the order of the loss, of rig in reverse but for one: cohorts' levels say nothing
