@@ -165,6 +165,12 @@ def test_filters_of_hdf5_that_lack_are_told(monkeypatch):
     assert "reads gzip, szip, lzf, bzip2, LZ4, bitshuffle, Blosc2; for Blosc, Zstd: `pip" in words
     gone.clear()
     assert doctor.hdf5()[1].endswith("bitshuffle, Zstd, Blosc2")
+    registered = {"gzip": 1, "szip": 4, "bzip2": 307, "lzf": 32000, "Blosc": 32001, "LZ4": 32004}
+    registered |= {"bitshuffle": 32008, "Zstd": 32015, "Blosc2": 32026}  # by the HDF Group
+    for name, number in registered.items():
+        gone.add(number)
+        assert f"; for {name}: `pip install hdf5plugin`" in doctor.hdf5()[1]
+        gone.clear()
 
 
 def test_disks(here, monkeypatch):
