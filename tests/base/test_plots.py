@@ -55,6 +55,10 @@ def test_numbers_of_groups_are_told_from_the_lowest_to_the_highest():
     assert plots.low_to_high([5, 3, 4]) == "3 to 5" and plots.low_to_high([2.5, 2.5]) == "2.5"
 
 
+def test_a_figure_is_as_wide_as_one_column_of_a_journal_to_two():
+    assert [plots.journal_width(mm) for mm in (10, 84, 86, 173, 175)] == [85, 85, 86, 173, 174]
+
+
 def test_panels_have_letters_and_stars_stand_above_their_point(figure):
     panels = figure.subplots(1, 3)
     plots.letters(*panels)

@@ -209,6 +209,18 @@ def test_registration_turns_a_brain_back():
     assert missed[1] < 0.1 * missed[0]
 
 
+def test_images_are_moved_where_that_is_asked_for(cnn, monkeypatch):
+    found = {"x": 8, "y": -4, "rotation": 90}
+    monkeypatch.setattr(past, "place", lambda *_: found)
+    mine, known = recording(), [recording("a", "a1", seed=2)]
+    plain, moved = (run(cnn, [mine], known=known, register=on)["t1"] for on in (False, True))
+    source = past.AdaptedImages(mine, "cpu", move=past.onto(mine, known))
+    with torch.no_grad():
+        expected = torch.sigmoid(cnn(source.batch(torch.as_tensor(moved.frame)))).numpy()
+    np.testing.assert_allclose(moved.probability, expected, atol=1e-6)
+    assert not np.allclose(plain.probability, moved.probability, atol=1e-3)
+
+
 def test_images_are_moved_on_their_device(monkeypatch):
     """Of what a GPU holds, that nothing of it lies on the host."""
     monkeypatch.setattr(

@@ -30,6 +30,8 @@ def test_bars_and_columns_of_a_shap_map_are_those_of_their_roi():
     assert image.get_extent() == pytest.approx((-0.5, 2.5, -0.15, 0.05))  # s, half a frame around
     (star,) = bars.texts
     assert star.get_text() == "*" and star.get_position() == pytest.approx((1, 0.92))
+    wide = shap_figure.draw(np.tile(values, 10), pd.concat([table] * 10), np.array([-1, 0]), 10.0)
+    assert wide.get_size_inches()[0] * 25.4 == pytest.approx(3.2 * 30 + 30)
     maps = [
         map_of(values, names=names, n_windows=n, n_background=7 * n, completeness_error=n * 1e-6)
         for names in [("VISp", "MOs", "RSP")]

@@ -93,6 +93,8 @@ def test_a_figure_has_a_place_for_each_pair_and_a_point_for_each_allocation():
     assert [sorted(one) for one in points[:2]] == [[1, 2, 3, 4, 5, 6], [0] * 6]
     stars = [(text.get_text(), *text.xy) for text in axes.texts]  # over points, or over the line
     assert stars == [("**", 0, 6), ("*", 2, pytest.approx(0.5 + np.sqrt(2.7)))]
+    wide = sides_figure.draw(pd.concat([table] * 7), values, "Mean |SHAP|")
+    assert wide.get_size_inches() * 25.4 == pytest.approx([4.2 * 21 + 30, 66])
     table = table[:2]
     words = as_written(
         sides_figure.caption(table, "roi_gru", "Mean |SHAP|", "every ROI of the left side"), "sides"

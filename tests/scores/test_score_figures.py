@@ -224,6 +224,13 @@ def three_with_tests():
     return auc, pd.DataFrame(pairs, columns=["a", "b", "p_holm"]).assign(test="ranksum")
 
 
+def test_eight_decoders_have_14_mm_each():
+    auc, _ = three_with_tests()
+    many = pd.concat([auc.assign(decoder=auc["decoder"] + end) for end in ("", "2", "3")])
+    eight = many[many["decoder"].isin(many["decoder"].unique()[:8])]
+    assert auc_figure.auc_by_decoder(eight).get_size_inches()[0] * 25.4 == pytest.approx(8 * 14)
+
+
 @pytest.mark.parametrize("letters", [40, 60])
 def test_long_names_of_mice_stand_below_each_other(letters):
     """Of 85 mm a column of 40 letters has 66, and one of 60 has 96."""

@@ -43,6 +43,11 @@ def new_figure(width: float, height: float, layout: str | None = "constrained") 
         yield figure
 
 
+def journal_width(wanted: float) -> float:
+    """Return the width in mm nearest to `wanted` from one column of a journal to two."""
+    return max(85.0, min(wanted, 174.0))
+
+
 def letters(*panels: Axes) -> None:
     """Name panels A, B, … at their upper left."""
     for axes, letter in zip(panels, ascii_uppercase, strict=False):

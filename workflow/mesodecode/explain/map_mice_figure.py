@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
-from mesodecode.base.plots import DASHED, MARKERS, PALETTE, above, new_figure
+from mesodecode.base.plots import DASHED, MARKERS, PALETTE, above, journal_width, new_figure
 from mesodecode.explain.map_mice import PERMUTED, ZERO
 from mesodecode.scores.mouse_tests import LEVEL
 
@@ -20,7 +20,7 @@ def draw(table: pd.DataFrame, means: pd.DataFrame, score: str = "AUC") -> Figure
     middle = table["difference" if tested else "mean"].to_numpy()
     low, high = (table[f"{prefix}{end}"].to_numpy() for end in ("low", "high"))
     x = np.arange(len(table))
-    width = float(np.clip(3.2 * len(table) + 30, 85, 174))  # mm: one column to two of a journal
+    width = journal_width(3.2 * len(table) + 30)
     with new_figure(width, 66) as figure:
         axes = figure.add_subplot()
         for number, (_, values) in enumerate(means.iterrows()):

@@ -7,7 +7,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from mesodecode.base.plots import PALETTE, letters, low_to_high, new_figure
+from mesodecode.base.plots import PALETTE, journal_width, letters, low_to_high, new_figure
 from mesodecode.explain.map_measures import smallest_p_holm
 from mesodecode.explain.shap_files import Map
 from mesodecode.explain.shap_tables import told
@@ -27,7 +27,7 @@ def draw(mean_abs: np.ndarray, table: pd.DataFrame, frame: np.ndarray, frame_rat
     columns = np.arange(len(names))
     times = np.asarray(frame) / (frame_rate or 1)
     step = 1 / (frame_rate or 1)
-    width = float(np.clip(3.2 * len(names) + 30, 85, 174))  # mm: one column to two of a journal
+    width = journal_width(3.2 * len(names) + 30)
     with new_figure(width, 90) as figure:
         heat, bars = figure.subplots(2, 1, sharex=True, height_ratios=(1.2, 1))
         image = heat.imshow(

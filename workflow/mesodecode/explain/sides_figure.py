@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
-from mesodecode.base.plots import DASHED, PALETTE, above, low_to_high, new_figure
+from mesodecode.base.plots import DASHED, PALETTE, above, journal_width, low_to_high, new_figure
 from mesodecode.scores.auc_figure import stars
 
 
@@ -14,7 +14,7 @@ def draw(table: pd.DataFrame, values: pd.DataFrame, quantity: str) -> Figure:
     `table` and `values` are what `compare` returned and was given.
     """
     names = [f"{short(row.unit)} | {short(row.mirror)}" for row in table.itertuples()]
-    width = float(np.clip(4.2 * len(table) + 30, 85, 174))  # mm: one column to two of a journal
+    width = journal_width(4.2 * len(table) + 30)
     with new_figure(width, 66) as figure:
         axes = figure.add_subplot()
         for x, row in enumerate(table.itertuples()):

@@ -1,11 +1,10 @@
 """The correlation of each ROI with running, drawn."""
 
-import numpy as np
 import pandas as pd
 import seaborn
 from matplotlib.figure import Figure
 
-from mesodecode.base.plots import PALETTE, new_figure
+from mesodecode.base.plots import PALETTE, journal_width, new_figure
 
 
 def roi_correlation(table: pd.DataFrame) -> Figure:
@@ -16,7 +15,7 @@ def roi_correlation(table: pd.DataFrame) -> Figure:
     rois = table.drop_duplicates("roi")
     names = rois["name"].astype(str).tolist()
     numbered = names == rois["roi"].astype(str).tolist()
-    width = float(np.clip(3.2 * len(rois) + 20, 85, 174))  # mm: one column to two of a journal
+    width = journal_width(3.2 * len(rois) + 20)
     with new_figure(width, 55) as figure:
         axes = figure.add_subplot()
         seaborn.barplot(

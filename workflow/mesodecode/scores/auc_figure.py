@@ -13,7 +13,15 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from mesodecode.base.files import UserError, each_in_order
-from mesodecode.base.plots import DASHED, low_to_high, markers, mouse_legend, new_figure, strip
+from mesodecode.base.plots import (
+    DASHED,
+    journal_width,
+    low_to_high,
+    markers,
+    mouse_legend,
+    new_figure,
+    strip,
+)
 from mesodecode.scores.published_tests import TEST_NAMES
 from mesodecode.study.targets import RUN, Kind
 
@@ -40,7 +48,7 @@ def auc_by_decoder(
     mice = each_in_order(auc["test_mouse"])
     pairs = _pairs(comparisons, decoders)
     brackets = pairs if len(pairs) <= MOST_BRACKETS else {}
-    width = float(np.clip(14 * len(decoders), 85, 174))  # mm: one column to two of a journal
+    width = journal_width(14 * len(decoders))
     slanted = 1.7 * max(map(len, decoders)) * len(decoders) > width - 20  # names would collide
     lines, columns = _legend_size(mice, width)
     height = 62 + 4 * len(brackets) + (16 if slanted else 0) + 3.5 * (lines - 1)
