@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from pathlib import Path
 from types import SimpleNamespace
 
 import h5py
@@ -15,6 +16,7 @@ import yaml
 from PIL import Image
 from pynwb import TimeSeries
 
+from kept import assert_kept
 from make_movies import photon_series, save_nwb
 from make_recordings import Stack
 from mesodecode.base.files import UserError
@@ -48,16 +50,22 @@ def lab(tmp_path, monkeypatch):
     return tmp_path
 
 
-def init(lab, capsys):
-    """Return the config that is written, its text, and what was said."""
+def init(lab, capsys, kept=""):
+    """Return the config that is written, its text, and what was said: as `told/init_{kept}` has it.
+
+    `TOLD=write pytest -n 0 …` writes that.
+    """
     capsys.readouterr()
     assert main(["init", "data", "--out", "lab.yaml"]) == 0
-    text = (lab / "lab.yaml").read_text()
-    return yaml.safe_load(text), text, capsys.readouterr().err
+    text, said = (lab / "lab.yaml").read_text(), capsys.readouterr().err
+    if kept:
+        both = f"{text}--\n{said}".replace(str(lab), "/lab")
+        assert_kept(both, Path(__file__).with_name("told") / f"init_{kept}.txt", "TOLD")
+    return yaml.safe_load(text), text, said
 
 
 def test_init_reads_what_it_writes(lab, capsys):
-    config, text, said = init(lab, capsys)
+    config, text, said = init(lab, capsys, "labcams")
     recordings = config["recordings"]
     assert recordings["frame_rate"] == 10  # of a wavelength, by stamps of both
     assert recordings["frame_times_unit"] == "ms"
@@ -279,7 +287,7 @@ def test_light_sources_of_init_are_their_own_values(lab, capsys):
         (path / NAME).unlink()
         np.save(path / "imaging.imagingLightSource.npy", np.tile([2, 3], 50))
         (path / "frame_times.npy").unlink()
-    config, text, _ = init(lab, capsys)
+    config, text, _ = init(lab, capsys, "two_lights")
     corrections = config["corrections"]
     assert (corrections["signal_channel"], corrections["reference_channel"]) == (2, 3)
     assert "could not be read" not in text
@@ -295,7 +303,7 @@ def test_two_wavelengths_that_links_name_are_read_by_them(lab, capsys):
         (path / "wheel.csv").rename(lab / f"data/{path.parent.name} ä_speed.csv")
         (path / "frame_times.npy").unlink()
         (path / NAME).unlink()
-    config, text, said = init(lab, capsys)
+    config, text, said = init(lab, capsys, "links")
     assert [*map(str, config["recordings"]["movie"])] == [
         *("links/{session}_1.tif", "links/{session}_2.tif"),
     ]
@@ -330,7 +338,7 @@ def test_times_of_corrected_components_are_those_of_their_light(lab, capsys, tab
             (alf / "imagingLightSource.properties.htsv").write_text(TABLES[table])
         np.save(path / "alf" / "_ibl_wheel.timestamps.npy", 7 + TIME)
         np.save(path / "alf" / "_ibl_wheel.position.npy", np.cumsum(RUNS * 0.1))
-    config, text, _ = init(lab, capsys)
+    config, text, _ = init(lab, capsys, f"alf_{table or 'without'}")
     blue = 1 if table == "tab" else 2
     assert config["corrections"] == {"signal_channel": blue}
     assert "could not be read" not in text and config["recordings"]["frame_rate"] == 10

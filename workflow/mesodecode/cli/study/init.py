@@ -108,7 +108,7 @@ def prove(found: Found, figure: Path | None) -> None:
             study.config["recordings"] = {k: _moved(v, folder) for k, v in recordings.items()}
         with redirect_stderr(io.StringIO()) as said:  # of the links, whose folder is gone
             seen = look_at(study, next(iter(study.mouse_of)))
-    for line in said.getvalue().splitlines():
+    for line in dict.fromkeys(said.getvalue().splitlines()):
         say(line.replace(f"{folder}/", ""))
     seen.wrong = [line.replace(f"{folder}/", "") for line in seen.wrong]
     found.notes += [f"FILL IN: {seen.session} could not be read: {line}" for line in seen.wrong]

@@ -139,6 +139,7 @@ CAMEL = re.compile(r"SVT|SVD|ROIs?|dFF|dFoF|DFF|[A-Z]+(?![a-z])|[A-Z]?[^\W\dA-Z_
 _NAMED = ("name", "subject", "number")
 _COUNTING = ("date", "time", "count", "light", "condition")  # kinds before a number that counts
 FLAT = re.compile(r"[-_](\d+[-_]){2,3}(u?int\d+|float\d+|single|double)")  # labcams' sizes
+LIGHT_TABLE = "*LightSource.properties*.htsv"  # of ALF: which light source is of which wavelength
 LETTERS = {"G": 2, "R": 2, "B": 0, "V": 3}  # lights where files of two are beside each other
 
 

@@ -194,6 +194,8 @@ def say_what_is_missing(
     given = {path for paths in roles.values() for path in paths}
     flat = [p for p in used & given if p.suffix.lower() in FLAT and not names.FLAT.search(p.stem)]
     used |= {next((one for one in sizes_of(path) if one in given), path) for path in flat}
+    lit = {session.files["lights"].parent for session in sessions if "lights" in session.files}
+    used |= {path for path in given if path.parent in lit and path.match(names.LIGHT_TABLE)}
     left = sorted(given - used)
     counts = Counter(path.name for path in left)
     names_left = [f"{name} ({n} files)" for name, n in counts.items() if n > 1]
