@@ -429,6 +429,7 @@ def test_cohorts():
     assert "Of cohort rig: In every frame" in text and "it runs above 2.5 cm/s" in text
     assert "Recordings of 30 and 20 frames/s were brought to 20 frames/s by means over" in text
     assert "ROIs were matched by their names (those that all recordings have)." in text
+    assert "(as listed)." in " ".join(blocks(study | {"areas": ["M1", "V1"]}).values())
     assert found["Corrections of the movies"].startswith("Of cohort rig: ")
     assert "each cohort tested by decoders trained and validated in the others" in text
     assert f"Mice are of 2 cohorts: lab (n = 3 mice) and rig (n = {len(mice) - 3} mice)." in text

@@ -375,6 +375,10 @@ def test_modules_of_a_room_that_are_opened_by_name_count_all(small):
     assert small(cli__room__verb=verb.format("a"), a__b=AREAS + "X = 1\n", c__d=AREAS) != before
     assert small(cli__room__verb=verb.format("a"), a__b=AREAS, c__d=AREAS + "X = 1\n") == before
     assert small(cli__room__verb=verb.format("rooms"), rooms__b=AREAS, c__d=AREAS) == before
+    user = "from mesodecode import x, y\n\ndef of(z):\n    return x.of(y.of(z))\n"
+    files = {"cli__room__verb": verb.format("a"), "a__b": user}
+    other = AREAS.replace("return x", "return 2 * x")
+    assert small(**files, x=AREAS, y=other) != small(**files, x=other, y=AREAS)
 
 
 def test_data_files_count(package):

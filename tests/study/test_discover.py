@@ -1089,6 +1089,8 @@ def test_files_of_another_clock_are_paired_by_it(tmp_path, of, paired):
         ("m1_20240102_143005", None),
         ("m1_20240101", None),
         ("m1_20240101_1430", 5),  # to the minute
+        ("m1_20240101_12-00-00_14-30-05", 0),  # the last of two
+        ("m1_20231231_20240101_143005", 0),
         ("m1_20240101_14.30.06.500", 1),
     ],
 )

@@ -61,7 +61,7 @@ def with_efficiency(rows: Iterable[dict[str, Any]], path: str | Path) -> list[di
     columns = ("RuleName", "Elapsed_sec", "CPU Efficiency (%)", "Memory Usage (%)")
     found: dict[str, list[list[float]]] = {}
     try:
-        with open(path, encoding="utf-8", newline="") as file:
+        with open(path, encoding="utf-8") as file:
             for line in csv.DictReader(file):
                 name, *numbers = (line[column] for column in columns)
                 rule = name.removeprefix("rule_").partition("_wildcards_")[0]
@@ -97,7 +97,7 @@ def write(rows: Iterable[dict[str, Any]], path: str | Path) -> None:
 
 def read(path: str | Path) -> list[dict[str, Any]]:
     """Read what `write` wrote; rows may be none. Raises UserError if the file is another."""
-    with open(path, encoding="utf-8", newline="") as file:
+    with open(path, encoding="utf-8") as file:
         table = csv.DictReader(file, delimiter="\t")
         lines, header = list(table), tuple(table.fieldnames or ())
     if header not in (COLUMNS, (*COLUMNS, *EFFICIENCY)):
@@ -109,7 +109,7 @@ def read(path: str | Path) -> list[dict[str, Any]]:
 
 def _read(path: Path) -> list[dict[str, float]]:
     """Return wall and CPU time (s) and memory (MB) of each line; NaN where not measured."""
-    with open(path, encoding="utf-8", newline="") as file:
+    with open(path, encoding="utf-8") as file:
         lines = list(csv.DictReader(file, delimiter="\t"))
     columns = {"wall": "s", "cpu": "cpu_time", "memory": "max_rss"}
     try:

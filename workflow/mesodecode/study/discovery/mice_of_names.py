@@ -246,14 +246,12 @@ def _without_conditions(named: list[list[Token]], guess: Guess) -> list[list[Tok
     lengths = {len(words) for words in named}
     if len(lengths) == 1:
         slots = list(zip(*named, strict=True))
-        looks = [-2 if all(map(_plain, slot)) else _usual(map(_of_word, slot)) for slot in slots]
-        anchors = [i for i, look in enumerate(looks) if look >= 2]
-        for i, slot in enumerate(slots):
-            if i in anchors or not all(map(_plain, slot)):
-                continue
-            for j in anchors:
-                if _within([[token] for token in slot], [[token] for token in slots[j]]):
-                    dropped |= {token.value for token in slot}
+        plain = [slot for slot in slots if all(map(_plain, slot))]
+        others = [slot for slot in slots if not all(map(_plain, slot))]
+        anchors = [slot for slot in others if _usual(map(_of_word, slot)) >= 2]
+        for slot, anchor in itertools.product(plain, anchors):
+            if _within([[token] for token in slot], [[token] for token in anchor]):
+                dropped |= {token.value for token in slot}
     else:
         short = {_values(words) for words in named if words}
         for words in named:
