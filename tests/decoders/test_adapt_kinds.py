@@ -543,6 +543,10 @@ def test_every_kind_leaves_a_session_out_that_has_no_window(kind, segment, tmp_p
         assert found["t2"].mouse == "t" and len(found["t1"].frame) > 0
         if alone is not None:
             np.testing.assert_array_equal(found["t1"].probability, alone["t1"].probability)
+    if kind in ("pixels", "gru"):  # features are aligned by the other session
+        both, alone = (run(decoder, ones, coral=True)["t1"] for ones in ([long, short], [long]))
+        np.testing.assert_allclose(both.probability, alone.probability, atol=1e-6)
+        assert not np.allclose(both.probability, found["t1"].probability, atol=1e-3)
     predictions.bind("d", ALLOCATION, found).write(tmp_path / "p.h5")
     assert "session t2: left out, as all segments are shorter" in capsys.readouterr().err
     assert len(predictions.read(tmp_path / "p.h5").sessions["t2"].frame) == 0

@@ -611,11 +611,12 @@ def test_verbs_refuse_bad_flags(tmp_path, verb, words, error):
 
 
 def test_chance_refuses_what_it_does_not_know(tmp_path):
-    pd.DataFrame([("gru", "x", 0.9)], columns=["decoder", "allocation", "auc"]).to_csv(
+    rows = [("net", "x", 0.8), ("gru", "x", 0.9)]
+    pd.DataFrame(rows, columns=["decoder", "allocation", "auc"]).to_csv(
         tmp_path / "a.csv", index=False
     )
     words = ("--auc", tmp_path / "a.csv", "--out", tmp_path / "c.tsv", "--null")
-    with pytest.raises(UserError, match="no decoder null; in the table: gru"):
+    with pytest.raises(UserError, match="no decoder null; in the table: net, gru"):
         run("chance", *words, "null=gru")
     with pytest.raises(UserError, match="--null null: write NULL=DECODER"):
         run("chance", *words, "null")

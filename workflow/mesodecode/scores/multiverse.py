@@ -103,7 +103,7 @@ def _against_chance(family: str, rows: pd.DataFrame) -> str:
     kind = kind_scored(rows.columns)
     means = rows.groupby("variant", sort=False)[kind.metric].mean().sort_values()
     above = []
-    for variant, mine in rows.groupby("variant", sort=False):
+    for variant, mine in rows.groupby("variant"):
         low, _, _ = mean_interval(mine[kind.metric].to_numpy() - kind.chance)
         above += [variant] if low > 0 else []
     n, last = len(means), means.index[-1]
