@@ -48,7 +48,7 @@ class Record(BaseHTTPRequestHandler):
         if match is None:
             return self.answer(404, b"")
         fault = server.faults.pop(0) if server.faults else None
-        if fault in (404, 503):
+        if fault in (404, 408, 416, 429, 503):
             return self.answer(fault, b"busy")
         body = list(server.content.values())[int(match[1])]
         if fault == "changed":
@@ -144,7 +144,7 @@ def test_each_try_waits_twice_as_long_and_progress_goes_on(server, tmp_path, cap
     waited = []
     monkeypatch.setattr(fetch.time, "sleep", waited.append)
     monkeypatch.setattr(progress, "LOG_EVERY", 0)
-    server.faults = [2_500_000, *[503] * 4]
+    server.faults = [2_500_000, 408, 416, 429, 503]
     assert run(server, tmp_path, "--only", "s1.tif") == 0
     assert waited == [2, 4, 8, 16, 32]
     said = [re.sub(r"\d+/s, \d+ min", "…", line) for line in capsys.readouterr().err.splitlines()]

@@ -119,6 +119,13 @@ def damaged_dataset(folder, values):
     read_variables(folder / "b.h5", ["speed"])
 
 
+def broken_zarr(folder):
+    (folder / "x.zarr").mkdir()
+    (folder / "x.zarr" / "zarr.json").write_text("{")
+    with open_movie(folder / "x.zarr"):
+        pass
+
+
 def areas_of_words(folder):
     (folder / "a.json").write_text('{"V1": "left"}')
     alignment.write_areas(folder / "a.json", [], [], folder)
@@ -301,6 +308,10 @@ REFUSED = {
     "words whose bytes are damaged": (
         lambda f: damaged_dataset(f, np.array(["run", "rest"] * 50, "S")),
         "b.h5: /speed cannot be read (",
+    ),
+    "a Zarr folder of which nothing is known": (
+        broken_zarr,
+        "x.zarr: not a readable Zarr folder (",
     ),
     "circles in rows of other lengths": (circles, "c.csv: not a table ("),
     "a sample without a state": (

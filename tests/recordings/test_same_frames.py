@@ -140,6 +140,8 @@ def test_a_frame_is_known_again_whatever_way_it_is_turned(shape):
     for turned in (frames[:, ::-1], frames[:, :, ::-1], frames.transpose(0, 2, 1)):
         assert frame_codes(turned.astype(np.float64)).tolist() == codes.tolist()
         assert frame_codes(np.rot90(turned, axes=(1, 2))).tolist() == codes.tolist()
+    signed = np.where(frames == 0, np.float32(-0.0), frames)  # as arithmetic may leave it
+    assert np.signbit(signed).any() and frame_codes(signed).tolist() == codes.tolist()
     changed = frames.copy()
     changed[:, shape[0] // 2, shape[1] // 2] += 1
     assert not set(frame_codes(changed).tolist()) & set(codes.tolist())

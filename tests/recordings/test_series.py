@@ -528,6 +528,12 @@ SERIES = {
     "positions of a stack": "a_MMStack_Pos0.ome.tif a_MMStack_Pos1.ome.tif",
     "one position": "a_MMStack_Pos0.ome.tif a_MMStack_Pos0_1.ome.tif",
 }  # fmt: skip
+LIGHT = "blue violet purple green red orange amber yellow cyan uv"
+DYES = "calcium gcamp gfp yfp rfp mcherry tdtomato jrgeco rcamp"
+SHOWN = "signal sig isosbestic isos reference ref hemo haemo hemodynamic hemodynamics reflectance"
+SHOWN += " fluorescence fluo"
+NM = "365 385 405 430 445 460 475 490 505 525 560 590 617 635 660"
+OTHER_NM = "395 415 465 480 530 565 625 640"
 WAVELENGTH = {
     "channels": "a_ch1.tif a_ch2.tif",
     "a capital between": "aCh1.tif aCh2.tif",
@@ -543,6 +549,13 @@ WAVELENGTH = {
     "nm without": "a_470.tif a_405.tif",
     "round numbers": "a_400.tif a_500.tif",
     "words": "blue.tif violet.tif",
+    "words of light": " ".join(f"a_{w}.tif" for w in LIGHT.split()),
+    "words of dyes": " ".join(f"a_{w}.tif" for w in DYES.split()),
+    "words of what is shown": " ".join(f"a_{w}.tif" for w in SHOWN.split()),
+    "nm of lamps": " ".join(f"a_{nm}.tif" for nm in NM.split()),
+    "nm of other lamps": " ".join(f"a_{nm}.tif" for nm in OTHER_NM.split()),
+    "nm of still others": "a_410.tif a_455.tif a_473.tif a_488.tif a_532.tif a_561.tif a_594.tif a_630.tif",
+    "nm of no lamp": "a_366.tif a_471.tif",
     "words in capitals": "mouseBlue.tif mouseViolet.tif",
     "words and numbers": "a_blue_470.tif a_violet_405.tif",
     "letters": "a_B.tif a_V.tif",

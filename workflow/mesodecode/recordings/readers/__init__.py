@@ -140,10 +140,10 @@ def _one_after_the_other(
 def movie_files(path: str | Path) -> list[Path]:
     """Return the files that a movie's path stands for (see `open_movie`), in order of frames."""
     found = matching(path)
-    if len(found) == 1 and found[0].is_dir():
-        if is_zarr(found[0]) or any(found[0].glob("*.sifx")):  # spooled by Andor's Solis
+    if len(found) == 1 and (folder := found[0]).is_dir():
+        if is_zarr(folder) or any(folder.glob("*.sifx")):  # spooled by Andor's Solis
             return found
-        inside = [p for p in found[0].iterdir() if not p.name.startswith(".")]
+        inside = [p for p in folder.iterdir() if not p.name.startswith(".")]
         found = in_order(p for p in inside if p.suffix.lower() in (".tif", ".tiff"))
         found = found or in_order(p for p in inside if file_formats.is_trial(p))
         if not found:
