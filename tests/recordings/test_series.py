@@ -533,6 +533,7 @@ DYES = "calcium gcamp gfp yfp rfp mcherry tdtomato jrgeco rcamp"
 SHOWN = "signal sig isosbestic isos reference ref hemo haemo hemodynamic hemodynamics reflectance"
 SHOWN += " fluorescence fluo"
 NM = "365 385 405 430 445 460 475 490 505 525 560 590 617 635 660"
+STILL_OTHER_NM = "410 455 473 488 532 561 594 630"
 OTHER_NM = "395 415 465 480 530 565 625 640"
 WAVELENGTH = {
     "channels": "a_ch1.tif a_ch2.tif",
@@ -554,7 +555,7 @@ WAVELENGTH = {
     "words of what is shown": " ".join(f"a_{w}.tif" for w in SHOWN.split()),
     "nm of lamps": " ".join(f"a_{nm}.tif" for nm in NM.split()),
     "nm of other lamps": " ".join(f"a_{nm}.tif" for nm in OTHER_NM.split()),
-    "nm of still others": "a_410.tif a_455.tif a_473.tif a_488.tif a_532.tif a_561.tif a_594.tif a_630.tif",
+    "nm of still others": " ".join(f"a_{nm}.tif" for nm in STILL_OTHER_NM.split()),
     "nm of no lamp": "a_366.tif a_471.tif",
     "words in capitals": "mouseBlue.tif mouseViolet.tif",
     "words and numbers": "a_blue_470.tif a_violet_405.tif",
