@@ -210,6 +210,26 @@ REFUSED = {
         {"decoders.weights.load_epochs": TRAINED, "decoders.passed.Passed.read": TRAINED},
         "v.h5: of mouse a, which the CNN was trained on",
     ),
+    "finetune: mice": (
+        f"{FINETUNE} --rnn gru",
+        {
+            "cli.decoders.finetune.starts_of": {None: TRAINED},
+            "cli.decoders._label_donors.read_roles": [["b"], ["a"]],
+            "recordings.recording.mice_of": lambda role: tuple(role),
+        },
+        "s.pt: trained on a and validated on b; --train and --valid must hold the same mice",
+    ),
+    "finetune: mice of a training without validation": (
+        f"{FINETUNE} --rnn gru",
+        {
+            "cli.decoders.finetune.starts_of": {
+                None: SimpleNamespace(train_mice=("a", "c"), valid_mice=())
+            },
+            "cli.decoders._label_donors.read_roles": [["a"], []],
+            "recordings.recording.mice_of": lambda role: tuple(role),
+        },
+        "s.pt: trained on a+c; --train and --valid must hold the same mice",
+    ),
     "finetune": (
         f"{FINETUNE} --rnn gru",
         {

@@ -10,6 +10,7 @@ from unittest import mock
 import numpy as np
 import pandas as pd
 import pytest
+import torch
 import yaml
 
 from make import STUDY
@@ -18,6 +19,8 @@ from mesodecode.base.files import UserError
 from mesodecode.base.tables import read_table, write_table
 from mesodecode.cli.shift import shift
 from mesodecode.decoders.predictions import Predictions
+from mesodecode.encoding.columns import HISTORY
+from mesodecode.shift.adapted_features import AdaptedFeatures
 from mesodecode.study import study as studies
 
 
@@ -99,3 +102,63 @@ def test_the_shift_of_features_is_of_all_mice_of_an_allocation(stub, models):
     found = shift._measure(args, item, mine, features, "cpu")
     featured = ("x.pt", (Path("f/x.h5"), [*"abcd"])) if models else []
     assert found == (item, "validated", featured, {one.session: one for one in mine[:4]})
+
+
+def test_adapted_features_are_those_of_the_decoder_with_its_cnn(stub):
+    class Of(AdaptedFeatures):
+        def __init__(self):
+            """Nothing is measured."""
+
+        def of(self, *args):
+            return args
+
+    asked, same = [], []
+    target = SimpleNamespace(check_same=lambda *args: same.append(args))
+    item = Predictions("cnn", "x", "b+a", "c", "d", {})
+    mine = [SimpleNamespace(mouse=mouse, session=mouse) for mouse in "abcd"]
+    stub({"decoders.validation.read": None, "shift.measures.rows": lambda *args: args[2]})
+    stub({"cli.shift.shift._model_file": lambda folder, name: f"{folder}/{name}"})
+    stub({"recordings.recording.with_labels_of": lambda found, _: found})
+    loaded = SimpleNamespace(target=target, decoder="net")
+    stub({"decoders.applied.load": lambda *args: asked.append(args) or loaded})
+    for cnn in (None, Path("cnns")):
+        args = SimpleNamespace(validation=Path("v"), models=Path("models"), cnn=cnn)
+        assert shift._measure(args, item, mine, Of(), "cpu") == ("net", mine, ["b", "a"])
+    assert asked == [("models/x", None, "cpu"), ("models/x", "cnns/x", "cpu")]
+    assert same == [(item.target, "models/x")] * 2
+
+
+@pytest.mark.parametrize("history", [[], ["--history", "h.tsv"]])
+def test_a_diagnosis_is_four_tables_and_its_last_sentence(stub, capsys, history):
+    names = ("checks", "neurons", "layers", "rates")
+    tables = {name: pd.DataFrame({"sentence": [f"{name} 1", f"{name} 2"]}) for name in names}
+    asked = []
+    stub({"cli.encoding._data.of_network": ("settings", "cpu", "data", "split")})
+    stub({"base.tables.read_table": lambda path, *columns: (path, *columns)})
+    made = SimpleNamespace(**tables)
+    stub({"encoding.diagnose.diagnose": lambda *args, **kw: asked.append((args, kw)) or made})
+    words = ["diagnose", "--responses", "r", "--fold", "f", "--out", "d", *history]
+    assert cli.main(words) == 0
+    read = (Path("h.tsv"), HISTORY, HISTORY) if history else None
+    assert asked == [(("data", "split", "settings"), {"history": read, "device": "cpu"})]
+    for name, table in tables.items():
+        write_table(table, "expected.tsv")
+        assert Path(f"d_{name}.tsv").read_text() == Path("expected.tsv").read_text()
+    assert capsys.readouterr().out == "checks 2\n"
+
+
+def test_a_network_of_neurons_is_kept_with_its_settings(stub):
+    history, written = pd.DataFrame({"epoch": [1, 2]}), []
+    fitted = SimpleNamespace(history=history, state={"w": torch.ones(2)})
+    stub({"cli.encoding._data.of_network": ({"units": 4}, "cpu", "data", "split")})
+    stub({"encoding.train.train_network": (fitted, "predicted"), "base.files.sha256": str})
+    made = SimpleNamespace(write=lambda path: written.append(path))
+    asked = mock.Mock(return_value=made)
+    stub({"cli.encoding._data.predictions": asked})
+    line = "train-encoding --responses r --fold f --name net --out o.h5 --weights w.pt --history h"
+    assert cli.main(line.split()) == 0
+    asked.assert_called_once_with("net", "f", "data", "split", "predicted")
+    write_table(history, "expected")
+    assert Path("h").read_text() == Path("expected").read_text() and written == [Path("o.h5")]
+    kept = torch.load("w.pt", weights_only=True)
+    assert kept["settings"] == {"units": 4} and kept["state"]["w"].tolist() == [1, 1]

@@ -277,6 +277,12 @@ WIRED = {
         {},
         {"sources": {"file": Path("f.h5"), "events": Path("e.npz")}},
     ),
+    "responses: written": (
+        "--file f.h5 --session s --out o",
+        "encoding.responses.write_responses",
+        RESPONSES | {"mesodecode.encoding.responses.make_responses": "made"},
+        {"responses": "made", "path": Path("o")},
+    ),
     "responses: record": (
         "--file f.h5 --session s --out o --record r.json --revision third",
         "running.fingerprints.Watched.write",

@@ -103,6 +103,16 @@ def test_first_page_by_hand():
     assert page["certainty"][2].startswith("Of 1 pair of decoders 1 differs as the paper tests")
 
 
+@pytest.mark.parametrize(("of", "units"), [("1", "1 test mouse"), ("1+2", "1 set of test mice")])
+def test_one_test_mouse_says_nothing_of_others(of, units):
+    auc = pd.DataFrame({"decoder": "a", "test_mouse": of, "auc": [0.7, 0.9]})
+    page = front.page({"target": "run", "decoders": {"a": {}}}, {}, {"auc": auc})
+    assert page["answer"] == [
+        "Not known: one test mouse says nothing of other mice.",
+        f"a has AUC 0.800, mean of {units} (chance 0.5).",
+    ]
+
+
 def test_limits_of_an_r2_may_be_below_0():
     table = pd.DataFrame({"decoder": "a", "test_mouse": list("123"), "r2": [0.1, 0.2, -0.1]})
     page = front.page({"target": "pupil", "decoders": {"a": {}}}, {}, {"regression": table})

@@ -122,8 +122,13 @@ def test_families_in_which_protocols_are_mixed_are_left_out_and_said(tmp_path, c
     compare(*words, "--across-protocols")
     assert read_table(tmp_path / "out.tsv")["family"].tolist() == ["y", "x", "z"]
     write_table(mixed, path)
-    with pytest.raises(UserError, match=r"family y: .*of different protocols"):
+    with pytest.raises(UserError, match=r"family y: .*of different protocols") as one:
         compare(*words)
+    assert "more families" not in str(one.value)
+    write_table(pd.concat([mixed, mixed.assign(set="w")]), path)
+    with pytest.raises(UserError, match=r"family y: .* \(and so in 1 more families\)$"):
+        compare(*words)
+    write_table(mixed, path)
     with pytest.raises(UserError, match=r"auc\.tsv: no column sets; the columns are"):
         compare("--auc", path, "--by", "set", "--within", "sets", "--out", tmp_path / "out.tsv")
     # decoders in the order of the table, protocols of one in their own
