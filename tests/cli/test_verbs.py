@@ -71,10 +71,13 @@ def test_the_times_of_a_cutout_are_written(stub):
     recording = SimpleNamespace(frame_rate=30, pixel_mean=0, session="s")
     stub({"recordings.recording.read_recording": recording, "base.plots.save": None})
     stub({"explain.cutout_tables.read_rows": pd.DataFrame({"decoder": ["net"]})})
-    stub({"explain.cutout_masks.masks_of": None, "explain.cutout_tables.times_table": table})
+    masks = mock.Mock()
+    stub({"explain.cutout_masks.masks_of": masks, "explain.cutout_tables.times_table": table})
     stub(dict.fromkeys(f"explain.cutout_times_figure.{name}" for name in ("draw", "caption")))
     line = "cutout-times --scores a.tsv --recording r --masks squares --out o.tsv --figure f"
     assert cli.main(line.split()) == 0
+    ((settings, of),) = (call.args for call in masks.call_args_list)
+    assert settings["masks"] == "squares" and of is recording
     write_table(table, "expected.tsv")
     assert Path("o.tsv").read_text() == Path("expected.tsv").read_text()
 

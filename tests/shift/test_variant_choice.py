@@ -181,7 +181,7 @@ def files(folder, tmp_path, target=RUN, predict=lambda r, s, z: expit((s * 4 - 2
             (folder / "validation" / name).mkdir(parents=True, exist_ok=True)
             out, valid = (folder / f / name / f"{one.id}.h5" for f in ("predictions", "validation"))
             validation.write_roles(made, name, one, out, valid, "strict", target)
-    table = ["allocation", *(one.id for one in allocations)]
+    table = ["allocation", *(one.id for one in reversed(allocations))]
     (folder / "allocations.tsv").write_text("\n".join(table) + "\n")
     return allocations, list(paths.values())
 
@@ -199,6 +199,8 @@ def choose(folder, recordings, *more, kind=RUN.kind):
 def test_the_choice_of_a_test_mouse_is_blind_to_its_labels_and_is_what_is_scored(tmp_path):
     allocations, recordings = files(tmp_path, tmp_path)
     table = choose(tmp_path, recordings, "--margin", "0")
+    in_order = dict.fromkeys(one.test[0] for one in reversed(allocations))
+    assert [*dict.fromkeys(table["test_mouse"])] == [*in_order] != sorted(in_order)
     assert {variant_choice.chosen_of(table, mouse) for mouse in MICE[:4]} == {"good"}
     for name in ("good", "bad"):  # other labels of e where it is the test mouse
         for one in allocations:

@@ -717,6 +717,12 @@ def test_one_file_of_all_sessions_of_a_mouse_is_said_with_what_splits_it(tmp_pat
     notes = " ".join(discover.look(folder).notes)
     assert "m1.csv and 2 more may hold behavior of several sessions" in notes
     assert "python -c" not in notes and "of one clock" in notes
+    # columns of fewer values than half the rows, by their names; one row is cut off
+    lines = [f"a,{i % 2},{i % 3},{i // 2},5" for i in range(7)]
+    table = "\n".join(["animal,day,Movie name,session,speed", *lines, "a,1", "a,1", ""])
+    for m in M:
+        (folder / f"{m}.csv").write_text(table)
+    assert ". By animal and day and Movie name: " in " ".join(discover.look(folder).notes)
 
 
 def test_files_of_every_format_of_movies_or_behaviour_have_a_role(tmp_path):

@@ -37,7 +37,7 @@ def page(table: pd.DataFrame) -> Figure:
         level = 2 - (by["n_false"] > 0) - 2 * (by["n_hit"] < by["n_should"])
         said = "{0.n_hit:.0f}/{0.n_should:.0f} · {0.n_false:.0f}/{0.n_silent:.0f}"
         counts = by.apply(said.format, axis=1).unstack().reindex(decoders)[studies].fillna("·")
-        level = level.clip(lower=0).unstack().reindex(decoders)[studies]
+        level = level.unstack().reindex(decoders)[studies]  # below the lowest: of its colour
         colours = ListedColormap(list(VERDICTS.values()))
         _cells(axes[1, 1], level, counts, cmap=colours, vmin=-0.5, vmax=2.5)
         axes[1, 1].set_title("Faults said · false alarms", fontsize=7)
