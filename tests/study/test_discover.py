@@ -675,6 +675,60 @@ def test_the_terminal_says_what_makes_the_links(tmp_path, monkeypatch, capsys):
     check_paths(studies.load("my lab.yaml"), "movie", "behavior")
 
 
+def test_links_of_another_study_are_left_and_those_that_are_there_counted(
+    tmp_path, monkeypatch, capsys
+):
+    """Two folders with the same names; then the first one, with a session more."""
+
+    def studied(folder, out):
+        assert main(["init", folder, "--out", out]) == 0
+        said = capsys.readouterr().err
+        return studies.load(out), said, re.search(r": (sed .*)", said)
+
+    def sources(study):
+        return {Path(study.source("movie", s)).resolve().parent.name for s in study.mouse_of}
+
+    names = [f"Maus {m} {s}{end}" for m in "äöü" for s in (1, 2) for end in (".tif", "_speed.csv")]
+    for folder in ("one", "two"):
+        tree(tmp_path, *names).rename(tmp_path / f"data_{folder}")
+    monkeypatch.chdir(tmp_path)
+    first, said, make = studied("data_one", "one.yaml")
+    assert "reads 12 links that are not there yet. Make" in said and "CHECK: links" not in said
+    _, _, late = studied("data_two", "late.yaml")  # before the first links are made
+    subprocess.run(make[1], shell=True, check=True)
+    assert subprocess.run(late[1], shell=True, capture_output=True).returncode != 0
+    second, said, make = studied("data_two", "two.yaml")
+    assert "reads 12 links that are not there yet. Make" in said
+    assert f"is there and leads to {tmp_path}/data_one/Maus " in said and "are in links_2." in said
+    subprocess.run(make[1], shell=True, check=True)
+    assert sources(first) == {"data_one"} and sources(second) == {"data_two"}
+    check_paths(second, "movie", "behavior")
+    assert "not there yet" not in studied("data_two", "again.yaml")[1]
+    for path in tree(tmp_path, "Maus ü 3.tif", "Maus ü 3_speed.csv").iterdir():
+        path.rename(tmp_path / "data_one" / path.name)
+    more, said, make = studied("data_one", "more.yaml")
+    assert "reads 2 links that are not there yet, beside 12 that are. Make" in said
+    subprocess.run(make[1], shell=True, check=True)
+    assert sources(more) == {"data_one"} and len(more.mouse_of) == 7
+
+
+def test_a_folder_of_links_that_holds_more_than_a_movie_is_left(tmp_path, monkeypatch):
+    """All files in it would be read as one movie."""
+    monkeypatch.chdir(tmp_path)
+    parts = [f"Maus {m} {n:03}.tif" for m in "äöü" for n in (1, 2)]
+    study, text = made(tree(tmp_path, *parts, *(f"Maus {m}.csv" for m in "äöü")))
+    folder = Path(study.source("movie", next(iter(study.mouse_of))))
+    assert folder.parts[0] == "links", folder
+    folder.mkdir(parents=True)
+    (folder / "Maus 003.tif").touch()
+    study, text = made(tmp_path / "data")
+    assert Path(study.source("movie", next(iter(study.mouse_of)))).parts[0] == "links_2"
+    assert f"{folder}/Maus 003.tif is there, of another study" in " ".join(text.split("\n#  "))
+    Path("links_2").touch()
+    study, _ = made(tmp_path / "data")
+    assert Path(study.source("movie", next(iter(study.mouse_of)))).parts[0] == "links_3"
+
+
 def rows(*columns):
     return "\n".join("\t".join(map(str, row)) for row in zip(*columns, strict=True)) + "\n"
 

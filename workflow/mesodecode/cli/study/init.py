@@ -41,6 +41,7 @@ def run(args: argparse.Namespace) -> None:
     from mesodecode.study.discovery.config_text import LINK, config_text
     from mesodecode.study.discovery.discover import look
     from mesodecode.study.discovery.found_table import found_table
+    from mesodecode.study.discovery.links import missing
 
     if args.out is not None and args.out.exists():
         raise UserError(f"{args.out}: is there already; name another file or take it away first")
@@ -54,10 +55,12 @@ def run(args: argparse.Namespace) -> None:
         return
     write_text(args.out, f"{editor_schema.MODELINE}\n{text}")
     editor_schema.write(args.out.with_name(editor_schema.NAME))
-    if found.links:
+    if links := missing(found.links):
+        there = len(found.links) - len(links)
+        beside = f", beside {there} that are" if there else ""
         say(
-            f"FILL IN: the config reads {len(found.links)} links that are not there yet. Make them "
-            f"where you run snakemake: {LINK.format(config=shlex.quote(str(args.out)))}"
+            f"FILL IN: the config reads {len(links)} links that are not there yet{beside}. Make "
+            f"them where you run snakemake: {LINK.format(config=shlex.quote(str(args.out)))}"
         )
     first, *_ = text.splitlines()  # what it lacks to be a config, if anything
     for note in (first.lstrip("# "), *found.notes):
@@ -77,11 +80,11 @@ def _say_lights(found: Found, seen: FirstLook) -> None:
         found.corrections["reference_channel"] = seen.lights[1], f"CHECK: {held}"
 
 
-def _moved(value: object, folder: str) -> object:
-    """Return a setting with patterns of links in a folder."""
+def _moved(value: object, links: str, folder: str) -> object:
+    """Return a setting with patterns of links, which begin with `links`, in a folder."""
     if isinstance(value, list):
-        return [_moved(one, folder) for one in value]
-    linked = isinstance(value, str) and value.startswith("links/")
+        return [_moved(one, links, folder) for one in value]
+    linked = isinstance(value, str) and value.startswith(links)
     return f"{folder}/{value}" if linked else value
 
 
@@ -104,8 +107,11 @@ def prove(found: Found, figure: Path | None) -> None:
             Path(folder, target).parent.mkdir(parents=True, exist_ok=True)
             Path(folder, target).symlink_to(source)
         if found.links:
+            links = found.links[0][1].partition("/")[0] + "/"
             recordings = study.config["recordings"]
-            study.config["recordings"] = {k: _moved(v, folder) for k, v in recordings.items()}
+            study.config["recordings"] = {
+                k: _moved(v, links, folder) for k, v in recordings.items()
+            }
         with redirect_stderr(io.StringIO()) as said:  # of the links, whose folder is gone
             seen = look_at(study, next(iter(study.mouse_of)))
     for line in dict.fromkeys(said.getvalue().splitlines()):

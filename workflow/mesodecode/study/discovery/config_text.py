@@ -11,6 +11,7 @@ import yaml
 from mesodecode.base.files import UserError
 from mesodecode.study import study
 from mesodecode.study.discovery.found import Found
+from mesodecode.study.discovery.links import missing
 from mesodecode.study.discovery.session_patterns import named
 
 MANY = 6  # mice above which all combinations are more than a first study needs: 6 have 120
@@ -36,7 +37,7 @@ KEYS = {  # kind of file -> key of `recordings`
     "lights": "light_sources",
 }
 # What makes the links, whose commands stand in the config as comments.
-LINK = "sed -nE 's/^#   ((mkdir|ln) .*)/\\1/p' {config} | sh"
+LINK = "sed -nE 's/^#   ((mkdir|ln) .*)/\\1/p' {config} | sh -e"
 
 
 def _lines(found: Found) -> Iterator[str]:
@@ -71,7 +72,8 @@ def _comments(found: Found) -> Iterator[str]:
         f"Sessions: {n_sessions}, mice: {n_mice}. Lines with CHECK or FILL IN want your eyes.",
         *found.notes,
     ]
-    if found.links:
+    links = missing(found.links)
+    if links:
         words.append(
             "Not all names of files can be written with {session} and {mouse}. These commands link "
             "them to names that can; rename the files, or run the commands where Snakemake runs:"
@@ -80,9 +82,9 @@ def _comments(found: Found) -> Iterator[str]:
     lines.break_on_hyphens = lines.break_long_words = False  # names and commands stay whole
     for text in words:
         yield from lines.wrap(text)
-    if found.links:
+    if links:
         yield f"# {LINK.format(config='THIS_FILE')}"
-        yield from (f"#   {command}" for command in commands(found.links))
+        yield from (f"#   {command}" for command in commands(links))
     yield "# Next: snakemake qc --cores all --configfile THIS_FILE. Every key: config.yaml"
 
 

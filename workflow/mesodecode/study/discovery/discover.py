@@ -16,6 +16,7 @@ from pathlib import Path, PurePosixPath
 from mesodecode.base import name_dates
 from mesodecode.base.files import UserError, first_few
 from mesodecode.study.discovery import file_names as names
+from mesodecode.study.discovery import links
 from mesodecode.study.discovery.by_clock import pair_by_clock
 from mesodecode.study.discovery.file_roles import EITHER, FLAT, MOVIES, TABLES, by_role, rows_of
 from mesodecode.study.discovery.found import Found, Session
@@ -74,6 +75,7 @@ def look(folder: str | Path) -> Found:
     found.guess = guess.rests_on
     found.notes += guess.notes
     name_files(found, sessions, files)
+    links.place(found)
     say_what_movies_are(found, sessions, files)
     say_spellings(found, files)
     say_points(found, roles["points"])
