@@ -51,6 +51,9 @@ def test_a_gaussian_over_time_is_that_over_the_whole_movie(monkeypatch, cutoff, 
     )
     assert movie.dtype == np.float32 and movie.shape == FRAMES.shape
     np.testing.assert_allclose(read(movie, size), expected, rtol=1e-5)
+    flash = (np.arange(61) == 30)[:, None, None] * np.ones((3, 4))
+    lit = np.flatnonzero(read(movies.Smoothed(Stack(flash), cutoff), size)[:, 0, 0])
+    assert [lit[0], lit[-1]] == [30 - np.ceil(4 * sigma), 30 + np.ceil(4 * sigma)]
 
 
 def test_frames_of_the_signal_and_of_the_reference(capsys):

@@ -46,6 +46,10 @@ def test_components_are_put_together(capsys):
     cases = {
         "U and SVT": made,
         "U (K, H, W)": lambda: made(U.transpose(2, 0, 1)),
+        "as many rows as frames, U (K, H, W)": lambda: made(np.ones((4, 5, 3)), SVT),
+        "as many rows as components, U (H, W, K)": lambda: made(
+            np.ones((4, 3, 5)), np.ones((5, 4))
+        ),
         "U by its axes": lambda: made(U.transpose(2, 1, 0), axes="KXY"),
         "U by axes that are none": lambda: made(axes="YXT"),
         "SVT (T, K)": lambda: made(svt=SVT.T),

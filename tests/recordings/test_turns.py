@@ -192,6 +192,16 @@ def test_an_order_changes_where_channels_are_half_as_unlike_as_usual_or_more(apa
     assert turns.changes_of_order(tiles[:, None], 2, np.zeros(101, bool)) == changes
 
 
+@pytest.mark.parametrize(
+    "seed", [9, 137, 929]
+)  # the frame after or before it is clear too, or both
+def test_of_changes_within_a_look_the_clearest_is_named(seed):
+    rng = np.random.default_rng(seed)
+    tiles = np.tile(rng.normal(size=(4, 3)), (24, 1)) + rng.normal(0, 0.07, (96, 3))
+    tiles = np.delete(tiles, 41, axis=0)
+    assert turns.changes_of_order(tiles, 4, np.zeros(95, bool)) == [41]
+
+
 def test_most_of_the_first_half_may_be_dark():
     tiles = tiles_of(*[(10, 10)] * 8, *[(100, 200), (60, 100)] * 3)
     assert turns.dark_frames(tiles, 2).tolist() == [True] * 8 + [False] * 6
