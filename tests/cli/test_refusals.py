@@ -112,6 +112,7 @@ ADAPT_READ = {
     "study.adaptation.check": None,
     "recordings.recording.with_labels_of": lambda found, _: found,
 }
+ALL_THREE = "give --null, or --shifts with --predictions, or all three"
 FINETUNE = "finetune --start s.pt --train a.h5 --valid b.h5 --out o --history h"
 SCORED = SimpleNamespace(decoder="d", allocation="x", target=PUPIL)
 
@@ -180,6 +181,27 @@ REFUSED = {
             "scores.ceiling_gaps.table": pd.DataFrame({"auc": [np.nan, np.nan]}),
         },
         "c.yaml: ceilings: no session has an AUC; see logs of hold_out",
+    ),
+    "chance: nothing": ("chance --auc a.tsv --out o", {}, ALL_THREE),
+    "chance: shifts": ("chance --auc a.tsv --shifts 5 --out o", {}, ALL_THREE),
+    "chance: shifts of nothing": (
+        "chance --auc a.tsv --null n=d --shifts 5 --out o",
+        {},
+        ALL_THREE,
+    ),
+    "chance: predictions": (
+        "chance --auc a.tsv --null n=d --predictions p --out o",
+        {},
+        ALL_THREE,
+    ),
+    "chance: null": ("chance --auc a.tsv --null n --out o", {}, "--null n: write NULL=DECODER"),
+    "chance: table": (
+        "chance --auc a.tsv --null n=d --out o",
+        {
+            "base.tables.read_table": None,
+            "scores.chance_tests.permuted_labels": refuses("no n"),
+        },
+        "a.tsv: no n",
     ),
     "figures": (
         "figures --auc a.tsv --where x=y --out f",

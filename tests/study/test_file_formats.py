@@ -36,6 +36,7 @@ def test_a_suffix_is_of_one_format(suffix):
 def test_every_format_has_its_suffixes_and_a_reader_but_those_of_areas():
     known = {suffix: one.name for one in FORMATS for suffix in one.suffixes}
     assert known == {suffix: name for suffix, (name, _) in BY_HAND.items()}
+    assert file_formats.suffixes("Andor", "MAT") == (".mat", ".sif", ".sifx")
     for one in FORMATS:
         assert bool(one.reader) == (one.gives != ("masks",))
         if one.reader:

@@ -20,7 +20,7 @@ def rows(where: Mapping[str, str]) -> list[dict[str, str]]:
     """
     found = []
     for name in ("auc", "text"):
-        with open(FOLDER / f"ajioka2024_{name}.csv", newline="", encoding="utf-8") as file:
+        with open(FOLDER / f"ajioka2024_{name}.csv") as file:
             table = csv.DictReader(file)
             found += [row for row in table if all(row[k] == v for k, v in where.items())]
     decoders = {tuple(row[key] for key in KEYS) for row in found}
@@ -35,5 +35,5 @@ def rows(where: Mapping[str, str]) -> list[dict[str, str]]:
 
 def sessions() -> dict[str, str]:
     """Return session -> mouse of the published recordings."""
-    with open(FOLDER / "ajioka2024_sessions.csv", newline="", encoding="utf-8") as file:
+    with open(FOLDER / "ajioka2024_sessions.csv") as file:
         return {row["session"]: row["mouse"] for row in csv.DictReader(file)}
