@@ -62,6 +62,50 @@ def test_roles_and_layouts_are_those_that_were_read(tmp_path):
     assert_kept("\n".join(lines) + "\n", FILE, "ROLES")
 
 
+TIMED = "frame,time_s\n" + "".join(f"{i},{i / 20}\n" for i in range(30))
+TABLES_OF_FRAMES = {  # name, text -> role
+    ("camera.csv", TIMED): "times",
+    ("m1.csv", TIMED): "times",  # no other column tells of a mouse
+    ("m1_camera_log.csv", TIMED): "times",
+    ("m1.txt", TIMED.replace(",", "\t")): "times",
+    ("cam.csv", TIMED.replace(",", ";").replace(".", ",")): "times",
+    ("cam.csv", TIMED.replace("3,", "3.0,").replace("frame,time_s", "Frame Number,Time (ms)")): (
+        "times"
+    ),
+    ("camera.csv", TIMED.replace("\n9,0.45", "")): "times",  # a frame is missing
+    ("camera.csv", TIMED.replace("frame,", "index,")): "times",
+    ("camera.csv", "time\n1\n2\n3\n4\n5\n"): "times",
+    ("frames.csv", "time\n12:00:01\n12:00:02\n12:00:03\n12:00:04\n12:00:05\n"): "times",
+    ("m1.csv", "time\n1\n2\n3\n4\n5\n"): "behavior",  # of licks, who knows
+    ("m1.csv", TIMED.replace("frame,", "index,")): "behavior",  # of pulses, stimuli, …
+    ("wheel.csv", TIMED): "behavior",
+    ("facecam.csv", TIMED): "behavior",
+    ("m1_video.csv", TIMED): "behavior",
+    ("camera.csv", "frame,time,v\n0,0,3\n1,1,4\n2,2,5\n3,3,6\n4,4,5\n"): "behavior",
+    ("camera.csv", "frame,time\n7,1\n19,2\n31,3\n38,4\n41,5\n"): "behavior",  # licks
+    ("camera.csv", "frame,time\n0,1\n1,2\n2,1\n3,2\n4,1\n5,2\n"): "behavior",
+    ("camera.csv", "frame,begin\n0,1\n1,2\n2,3\n3,4\n4,5\n"): "behavior",
+    ("camera.csv", "frame,time,timestamp\n0,1,1\n1,2,2\n2,3,3\n3,4,4\n"): "behavior",
+    ("camera.csv", "frame,time\n0,1\n1,2\n"): "behavior",
+    ("camera.csv", "0,0.1\n1,0.2\n2,0.3\n3,0.4\n4,0.5\n"): "behavior",
+    ("camera.csv", "frame,time\n0,1\n1,2\n2\n3,4\n"): "behavior",
+    ("camera.csv", "frame,time\n0.5,1\n1.5,2\n2.5,3\n3.5,4\n"): "behavior",
+    ("camera.csv", ""): "behavior",
+}
+
+
+@pytest.mark.parametrize(("name", "text"), TABLES_OF_FRAMES)
+def test_a_table_of_a_row_a_frame_is_of_their_times_if_nothing_in_it_is_of_a_mouse(
+    name, text, tmp_path
+):
+    (tmp_path / name).write_text(text)
+    found = file_roles.by_role({PurePosixPath(name): len(text)}, tmp_path)
+    role = TABLES_OF_FRAMES[name, text]
+    assert {key: files for key, files in found.items() if files} == {
+        role: {PurePosixPath(name): 1 if role == "times" or "wheel" in name else 2}
+    }
+
+
 def test_of_files_of_unclear_names_the_largest_and_those_named_alike_are_movies():
     sizes = {"a_20240101.h5": 9, "a_20240102.h5": 5, "a_20240101_extra.mat": 8, "b.h5": 7}
     sizes |= {"20240101_143005.mat": 6, "20240101_150000.mat": 1}

@@ -1,5 +1,6 @@
 """What each file of a folder is for: by the words of its name, its suffix, its header, its size."""
 
+import itertools
 import re
 from collections import defaultdict
 from collections.abc import Sequence
@@ -43,6 +44,18 @@ POSE = {"DeepLabCut": ("df_with_missing",), "SLEAP": ("tracks", "node_names")}
 _SESSION_OF_BPOD = re.compile(r".+_[A-Za-z]{3}\d\d_20\d\d_Session\d+", re.I)
 # Samples of recorders that are no pixels: of SpikeGLX and Open Ephys
 _SAMPLES = re.compile(r"continuous\.dat|.+\.(nidq|obx\d*\.obx|imec\d*\.(ap|lf))\.bin", re.I)
+# Words of the columns of a table that a camera writes, a row a frame, beside its times
+_OF_A_CAMERA = {
+    *("frame", "frames", "number", "num", "no", "nr", "n", "index", "idx", "id", "count", "i"),
+    *("camera", "cam", "image", "images", "exposure", "buffer", "channel", "light", "led"),
+    *("wavelength",),
+    *("dropped", "missed", "trigger", "interval", "dt", "gain", "temperature"),
+}
+_FRAMES = {"frame", "frames", "image", "images"}
+_FILMS = _FRAMES | {"camera", "cam", "imaging", "widefield", "wf", "exposures"}
+_UNITS = {"s", "ms", "us", "ns"}
+# Words of files that are of no frames of the movie, whatever their columns
+_OTHER = names.BEHAVIOR | names.CAMERAS | names.ROIS | {"video", "videos"}
 _MOVIE_WORDS = {word for word, rank in names.MADE.items() if rank >= 0}
 _MOVIE_WORDS |= {word for word in names.LIGHTS if word.isalpha()}
 UMIT = "AcqInfos.mat"  # says the size of all flat files of its folder
@@ -66,6 +79,8 @@ def by_role(
         role, rank = _by_name(path)
         if path.suffix.lower() == ".txt" and not _has_rows(Path(folder, path)):
             role = "aside"  # notes, say
+        if role in ("behavior", "aside") and times_of_frames(Path(folder, path)):
+            role, rank = "times", 1
         if path.suffix == ".mat" and (path.with_suffix("") in flat or _of_flat(path)):
             role = "aside"  # it says the size of the flat file
         if path.suffix.lower() in HDF5 and points_of(Path(folder, path)):
@@ -200,6 +215,53 @@ def _has_rows(path: Path) -> bool:
     number = re.compile(r"[-+]?\d+([.,]\d*)?([eE][-+]?\d+)?")
     numbers = all(any(number.fullmatch(field) for field in row) for row in last)
     return len(last) == 3 and numbers and len(set(map(len, last))) == 1
+
+
+def times_of_frames(path: Path) -> bool:
+    """Whether a text is a table of a camera, a row a frame: their times, and what tells no mouse.
+
+    A column of times increases; one counts by one (but for frames that are missing), or there is no
+    other; and that column's name, or the file's, says that these are frames.
+    """
+    if path.suffix.lower() not in TABLES or names.words(path.name) & _OTHER:
+        return False
+    head, *rows = rows_of(path) or [[]]
+    columns = [*zip(*rows, strict=True)] if len({len(row) for row in (head, *rows)}) == 1 else []
+    words = [names.words(title) for title in head]
+    times = [i for i, of in enumerate(words) if _timed(of)]
+    others = [i for i, of in enumerate(words) if i not in times]
+    if len(rows) < 3 or len(columns) < len(head) or len(times) != 1:
+        return False
+    if not all(words[i] and words[i] <= _OF_A_CAMERA | _UNITS for i in others):
+        return False
+    time = _numbers(columns[times[0]])
+    if time is not None and any(a >= b for a, b in itertools.pairwise(time)):
+        return False
+    counting = [words[i] for i in others if _counts(columns[i])]
+    if names.words(path.stem) & _FILMS:
+        return bool(counting or not others)
+    return any(of & _FRAMES for of in counting)
+
+
+def _timed(words: set[str]) -> bool:
+    of = {"time", "times", "timestamp", "timestamps"}
+    return bool(words & of or words == {"t"} or words == {"t", "s"} or words == {"seconds"})
+
+
+def _counts(column: Sequence[str]) -> bool:
+    """Whether numbers are whole and go up by one, but for one in ten."""
+    found = _numbers(column)
+    if found is None or any(one != int(one) for one in found):
+        return False
+    steps = [b - a for a, b in itertools.pairwise(found)]
+    return min(steps) > 0 and sum(step != 1 for step in steps) <= len(steps) / 10
+
+
+def _numbers(column: Sequence[str]) -> list[float] | None:
+    try:
+        return [float(field.replace(",", ".")) for field in column]
+    except ValueError:  # text: dates
+        return None
 
 
 def rows_of(path: Path) -> list[list[str]]:
