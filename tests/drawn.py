@@ -141,11 +141,12 @@ def _artist(artist: Artist) -> list[str]:
             dashes = artist._unscaled_dash_pattern
             usual = (Line2D([], [], ls=ls) for ls in (artist.get_linestyle(), DASHED["ls"]))
             if all(one._unscaled_dash_pattern != dashes for one in usual):
-                look += f" dashes {numbers(dashes[1])}"
+                look += f" dashes {numbers((dashes[0], *dashes[1]))}"
             if artist.get_marker() != "None":
                 face, edge = artist.get_markerfacecolor(), artist.get_markeredgecolor()
                 look += f" {artist.get_marker()} {numbers(artist.get_markersize())} {_color(face)}"
                 look += f" in {numbers(artist.get_markeredgewidth())} {_color(edge)}"
+                look += f" every {artist.get_markevery()}" * bool(artist.get_markevery())
             x, y = artist.get_data()
             words += f"{look} x {numbers(x)} y {numbers(y)}"
         case Text() if not artist.get_text():

@@ -71,6 +71,14 @@ def test_every_allocation_is_thin_and_the_mean_thick(tmp_path):
         assert {1, 2, 3} <= set(axes.get_xticks()) <= {0, 1, 2, 3, 4}
 
 
+@pytest.mark.parametrize(("epochs", "every"), [(23, 1), (36, 3)])
+def test_a_mean_of_many_epochs_has_a_dozen_signs(tmp_path, epochs, every):
+    curves = {"a": ([0.5] * epochs,) * 3}
+    history = read_histories(tmp_path / "cnn", write(tmp_path / "cnn", curves))
+    loss = loss_figure.loss_by_epoch(history).axes[0]
+    assert [one.get_markevery() for one in loss.lines if one.get_lw() > 1] == [every] * 2
+
+
 def test_mean_ends_where_an_allocation_ends(tmp_path):
     curves = CURVES | {"c": ([0.0, 1.0], [0.0, 1.0], [0.5, 0.5])}
     history = read_histories(tmp_path / "cnn", write(tmp_path / "cnn", curves))

@@ -186,7 +186,8 @@ def test_intervals_of_nwb_are_states_and_the_first_lies_between(tmp_path):
     path = write_nwb(tmp_path / "b.nwb", [*rows, (0.2, 0.3, "groom")])
     with pytest.raises(UserError, match=r"frame.*intervals of walk and of groom"):
         states(path, variable="bouts/state")
-    path = write_nwb(tmp_path / "c.nwb", [*rows, (0.1, 0.3, "groom"), (0.1, 0.3, "rest")])
+    more = [(0.1, 0.3, "groom"), (0.1, 0.3, "rest"), (0.4, 0.6, "rest")]
+    path = write_nwb(tmp_path / "c.nwb", [*rows, *more])
     with pytest.raises(UserError, match=r"frame.*intervals of rest and of walk; a frame has one"):
         states(path, variable="bouts/state")
 
