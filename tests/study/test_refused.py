@@ -306,6 +306,28 @@ recordings.target_states: [rest, run]
 recordings.behavior_target: x
 nwb.sessions: none.tsv
 stack: 3
+target: Run
+{target: States, decoders: {x: {model: ridge}}}
+{target: pupil, decoders: {x: {model: ridge}}}
+{target: pupil, decoders: {x: {model: ridge}}, recordings.target_states: [rest, run]}
+{target: pupil, decoders: {x: {model: ridge}}, recordings.behavior_target: size}
+{target: pupil, decoders: {x: {input: rois, model: linear_svm}}}
+{target: pupil, decoders: {x: {model: ridge}}, confounds.model: logistic_regression}
+{target: pupil, decoders: {x: {model: ridge}}, stack: true}
+{target: pupil, decoders: {x: {model: ridge}}, reproduction: {x: {model: GRU}}}
+{target: states, recordings.target_states: [rest, run, groom],
+  decoders: {x: {model: logistic_regression}, y: {adapted_from: x, few_shot: 2}}}
+{target: pupil, decoders: {x: {epochs: 2}, y: {adapted_from: x, few_shot: 2}}}
+{target: states, recordings.target_states: [rest, run], decoders: {x: {model: ridge}}}
+{target: states, recordings.target_states: [rest, run], decoders: {x: {epochs: 2}}}
+{target: states, recordings.target_states: [rest, run, groom], decoders: {x: {epochs: 2}}}
+{target: states, recordings.target_states: [rest, run, groom], decoders: {x: {epochs: 2}},
+  cohorts: {one: [a, b], two: [c, d, e]},
+  by_cohort: {two: {recordings: {target_states: [run, rest, groom]}}}}
+{target: states, decoders: {x: {epochs: 2}}, cohorts: {one: [a, b], two: [c, d, e]},
+  by_cohort: {two: {recordings: {target_states: [run, rest]}}}}
+{allocation: {train: 1, test: 2}, confounds: {decoders: [linear]}}
+{confounds: {decoders: [linear, gru]}}
 """,
 }
 

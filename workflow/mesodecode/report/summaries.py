@@ -50,7 +50,7 @@ def progress(
 
 def decoder_summary(auc: pd.DataFrame) -> pd.DataFrame:
     """Return decoder, n, mean, sd, min, max of the AUC and mean accuracy, one row a decoder."""
-    groups = auc.groupby("decoder", sort=False)
+    groups = auc.groupby("decoder")
     more = groups.agg(min=("auc", "min"), max=("auc", "max"), accuracy=("accuracy", "mean"))
     return published_tests.summary(auc).merge(more.reset_index(), on="decoder")
 
