@@ -306,6 +306,10 @@ def test_landmarks_on_a_line_fit_no_affine():
         with pytest.raises(UserError, match="not on one line"):
             alignment.fit_landmarks(line, line, "affine", "s")
         alignment.fit_landmarks(line, line, "similarity", "s")
+    two = "; a transform that is similarity needs 2 or more in different places$"
+    for places in ({"a": line["a"]}, {"a": line["a"], "b": line["a"]}):
+        with pytest.raises(UserError, match=f"'s': {len(places)} landmarks{two}"):
+            alignment.fit_landmarks(places, places, "similarity", "s")
 
 
 # --- by hand, without a mouse -----------------------------------------------------------------

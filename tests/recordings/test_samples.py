@@ -48,6 +48,7 @@ def test_samples_cover_the_movie_by_one_clock(capsys):
         "goes on, where frames have times": lambda: spans(np.arange(0, 20, 0.1), starts=each),
         "with a pause, and ends early": lambda: spans(pause),
         "with a pause, and begins late and ends late": lambda: spans(np.r_[1:3:0.1, 7:9.5:0.1, 12]),
+        "with a pause, and begins late": lambda: spans(np.r_[1:3:0.1, 7:9.95:0.1]),
         "with a pause, and begins early": lambda: spans(np.r_[-5:-3:0.1, 0:9:0.1]),
         "with a pause, and begins early and ends early": lambda: spans(np.r_[-5, pause]),
         "with a sample now and then, and ends early": lambda: spans([0, 0.1, 0.3, 2.4, 2.5, 9.2]),

@@ -125,6 +125,7 @@ def test_what_speeds_are_made_of_and_what_is_refused(capsys):
         "laps, of which one was left early": lambda: position(
             [0, 2.5, 5, 7.5, 10, 0, 2.5, 5, 7.5, 1.5, 4, 6.5], scale=1.0, rate=1.0
         ),
+        "laps of 1.6 cm": lambda: position(0.4 * (np.arange(14) % 5), scale=1.0, rate=1.0),
         "one lap, slowly": lambda: position(2.5 * (np.arange(9) % 5), scale=1.0, rate=1.0),
         "one lap, fast": lambda: position(2.5 * (np.arange(9) % 5), scale=4.0, rate=64.0),
         "one lap at 500 cm/s": lambda: position(2.5 * (np.arange(9) % 5), scale=0.78125, rate=64.0),
