@@ -443,6 +443,9 @@ def test_cohorts():
     study = STUDY | other | {"decoders": {"x": {"model": "ridge"}}, "comparisons": {}}
     text = methods.cohorts(studies.resolve(study | {"importance": {}}).config)
     assert "the mean over test mice of their R² after training" in text and "AUC" not in text
+    study["allocation"] = {"train": 1, "choose": "each_test", "cohorts": "leave_out"}
+    text = methods.cohorts(studies.resolve(study | {"importance": {}}).config)
+    assert "Scores (R²) of cohorts are means over their test mice, with 95 % intervals" in text
     plain = " ".join(blocks().values())
     assert "ohort" not in plain and "brought to" not in plain
 

@@ -284,3 +284,11 @@ def test_formats_that_lack_say_how_to_have_them(monkeypatch):
     monkeypatch.setattr(doctor.metadata, "requires", lambda name: asked)
     words = "video, compressed TIFF, neo; if you need them: `pip install 'mesodecode[tdms,abf]'`"
     assert doctor.formats() == (OK, words)
+
+    def gone():
+        raise RuntimeError("No ffmpeg exe could be found")
+
+    monkeypatch.setattr("imageio_ffmpeg.get_ffmpeg_exe", gone)
+    monkeypatch.setattr(doctor, "CHECKS", {"formats": doctor.formats})
+    (check,) = doctor.look()
+    assert (check.state, check.words[:16]) == (FAIL, "No ffmpeg exe co")
