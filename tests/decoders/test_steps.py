@@ -581,3 +581,21 @@ def test_where_passes_cannot_be_compiled_a_line_says_so(monkeypatch, capsys):
     compiling.compile_passes(used, 10**8, 8, (32, 32))
     assert used.compiled is None
     assert capsys.readouterr().err.splitlines()[1] == "not compiled, slower (no compiler)"
+
+
+def test_passes_that_try_something_out_leave_nothing_behind(monkeypatch):
+    told = []
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(torch.cuda, "get_rng_state_all", lambda: ["of a GPU", "of another"])
+    monkeypatch.setattr(torch.cuda, "set_rng_state_all", told.append)
+    network = nn.Sequential(nn.BatchNorm1d(2), nn.Dropout()).eval()
+    before = [value.clone() for value in network.state_dict().values()]
+    dice = torch.get_rng_state()
+    with compiling.undone(network):
+        assert network.training
+        network(torch.randn(4, 2)).sum().backward()
+    assert not network.training and torch.equal(torch.get_rng_state(), dice)
+    assert told == [["of a GPU", "of another"]]
+    assert all(weight.grad is None for weight in network.parameters())
+    for value, same in zip(network.state_dict().values(), before, strict=True):
+        assert torch.equal(value, same)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from types import SimpleNamespace
 
 import h5py
 import numpy as np
@@ -24,6 +25,7 @@ from mesodecode.explain import (
     maps,
     pixel_figure,
     pixel_shap,
+    recording_noise,
     shap_files,
     shap_maps,
 )
@@ -260,6 +262,18 @@ def test_each_recording_has_its_own_areas(tmp_path):
     found = windows.total(values, at)
     assert found.shape == (4, 2, 1)
     assert found[:, 0, 0].tolist() == [75, 75, 90, 90]  # 16 + 24 + 32, and three times the column
+
+
+def test_noise_is_of_the_images_that_windows_read_each_once(tmp_path, monkeypatch):
+    plain, seen = planted().decoder, []
+    causal = SimpleNamespace(
+        **{"normalising": plain.normalising, "half_window": 1, "device": plain.device},
+        offsets=torch.tensor([-2, -1, 0]),
+    )
+    windows = pixel_shap._Windows(causal, [session(tmp_path)], settings_of())
+    monkeypatch.setattr(recording_noise, "pixel_sd", lambda _, places, n: seen.append(places))
+    windows.add_noise(torch.tensor([20, 5, 6]), 0)
+    assert seen[0].tolist() == [3, 4, 5, 6, 18, 19, 20]
 
 
 def test_windows_and_areas_of_two_recordings_must_fit(tmp_path):
