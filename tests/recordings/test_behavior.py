@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime
+import re
 from pathlib import Path
 
 import h5py
@@ -95,18 +96,44 @@ def test_labels_in_words(tmp_path):
     got = read_behavior(tmp_path / "b.csv", run_label="still")
     assert got["labels"].tolist() == [1, 0, 0, 1]
     with pytest.raises(
-        UserError, match=r"labels holds run, still: labels are .* 'walk' \(run_label"
+        UserError, match=r"holds run, still: .* set run_label: 'run' or 'still', whichever"
     ):
         read_behavior(tmp_path / "b.csv", run_label="walk")
 
 
 @pytest.mark.parametrize("labels", [["run", "rest", "groom", "rest"], [0, 1, 2, 1], [1, 2, 3, 3]])
-def test_more_than_two_states_are_not_decoded_yet(tmp_path, labels):
+def test_of_more_than_two_states_what_decodes_all_is_said(tmp_path, labels):
     save_table(tmp_path / "b.csv", labels=labels)
     with pytest.raises(
-        UserError, match=r"3 states \(.*, and more than two are not decoded yet; join"
+        UserError, match=r"3 states \(.* set target: states, behavior_target: labels and target_st"
     ):
         read_behavior(tmp_path / "b.csv")
+
+
+SAID = {  # two states that are none of those that are read -> what is to be done
+    ("Run", "Rest"): "'Run' is another word, though by case alone: set run_label: 'Run'",
+    ("läuft", "steht"): "set run_label: 'läuft' or 'steht', whichever says run",
+    ("RUN", "Run"): "set run_label: 'RUN' or 'Run', whichever",  # no telling
+    (1, 2): "labels are 0 (rest) and 1 (run); write these for them, or words, one of which run_l",
+}
+
+
+@pytest.mark.parametrize("states", SAID)
+def test_of_two_other_states_it_is_said_what_to_set_or_to_write(tmp_path, states):
+    save_table(tmp_path / "b.csv", labels=[*states, *states], start=range(4), stop=range(1, 5))
+    with pytest.raises(UserError, match=re.escape(SAID[states])):
+        read_behavior(tmp_path / "b.csv", behavior_labels="labels")
+    ends = {"behavior_time": "start", "behavior_stop": "stop", "frames": Frames(4, 1.0)}
+    if isinstance(states[0], str):  # of intervals too
+        with pytest.raises(UserError, match=re.escape(SAID[states])):
+            read_behavior(tmp_path / "b.csv", behavior_labels="labels", **ends)
+
+
+def test_numbers_that_are_no_states_may_be_a_speed(tmp_path):
+    for n, said in ((20, "20 states (0, 1, 2, 3, 4 and 15 more)"), (21, "behavior_speed")):
+        save_table(tmp_path / "b.csv", labels=range(n))
+        with pytest.raises(UserError, match=re.escape(said)):
+            read_behavior(tmp_path / "b.csv")
 
 
 # --- states from speed -------------------------------------------------------------------------

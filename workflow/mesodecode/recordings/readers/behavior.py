@@ -1,6 +1,5 @@
 """Run and rest, speed and segments of a session, a value a frame, from the files that labs have."""
 
-import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -11,7 +10,8 @@ from mesodecode.base.files import UserError, say
 from mesodecode.recordings import locomotion
 from mesodecode.recordings.readers.arrays import Bouts, Unreadable, Variable, is_empty
 from mesodecode.recordings.readers.clocks import Frames
-from mesodecode.recordings.readers.intervals import check_events, joined, labels_of, say_ends
+from mesodecode.recordings.readers.intervals import joined, say_ends
+from mesodecode.recordings.readers.run_labels import states_of
 from mesodecode.recordings.readers.samples import Trace
 from mesodecode.recordings.readers.speeds import speed_of, speed_of_position, speed_of_wheel
 from mesodecode.recordings.readers.traces import read_variables
@@ -19,12 +19,6 @@ from mesodecode.recordings.readers.traces import read_variables
 # Looked for where the config names nothing; the first are the names of Ajioka et al. 2024.
 USUAL = {"labels": ("runrest", "labels"), "speed": ("speed_rs", "speed"), "segment": ("segment",)}
 MOVES = {"speed", "encoder", "position"}
-# Names of labels that are true at rest, and those that say of both states, or of run
-RESTS = re.compile(
-    r"\b(no[nt]? ?(run|mov|walk)|rest|immobil|stationar|still|quie[ts]|stopped)", re.I
-)
-RUNS = re.compile(r"\b(run|mov|walk|loco|state|label|activ)", re.I)
-MISSING = ("", "nan", "none", "<undefined>", "<missing>")  # how formats write that a word is not
 
 
 def read_behavior(
@@ -151,7 +145,7 @@ def _recorded(
     """
     if "labels" not in found:
         return {}
-    labels = _labels(found["labels"], run_label)
+    labels = states_of(found["labels"], run_label)
     if unused:
         raise UserError(
             f"{path}: its labels '{found['labels'].name}' are taken, so speed_threshold_low and "
@@ -277,58 +271,6 @@ def _pass_over(role: str, found: dict[str, Trace], states: str) -> None:
             f"{trace.path}: {trace.name} {trace.data.why} (or set states: speed, for labels by "
             "threshold)"
         )
-
-
-def _labels(trace: Trace, run_label: str) -> np.ndarray:
-    if isinstance(trace.data, Bouts):
-        _say_rest(trace, "its intervals are")
-        return labels_of(trace)
-    values = trace.values()
-    if values.dtype.kind in "buif":
-        numbers = trace.numbers()
-        if np.setdiff1d(numbers, [0, 1]).size:
-            _refuse_states(trace, [f"{value:g}" for value in np.unique(numbers)], "0", "1")
-        _say_rest(trace, "1 is")
-    else:
-        numbers = _of_words(trace, [str(value).strip() for value in values], run_label)
-    return trace.states_at_frames(numbers.astype(np.uint8))
-
-
-def _say_rest(trace: Trace, taken: str) -> None:
-    """Say what is taken for run where the labels' own name speaks of rest."""
-    name = re.sub(r"(?<=[a-z])(?=[A-Z])|[_/.]", " ", trace.name.rpartition("/")[2])
-    if RESTS.search(name) and not RUNS.search(RESTS.sub("", name)):
-        say(
-            f"{trace.path}: {taken} taken for run, though '{trace.name}' speaks of rest: if the "
-            "mouse rests then, run and rest are exchanged; save the other one"
-        )
-
-
-def _of_words(trace: Trace, words: list[str], run_label: str) -> np.ndarray:
-    """Return whether each word (n,) says run: `run_label`, or true where all are true or false."""
-    missing = [i for i, word in enumerate(words) if word.lower() in MISSING]
-    if missing:
-        raise UserError(
-            f"{trace.path}: {trace.name} has no word at {len(missing)} samples, the first "
-            f"{missing[0]}; write the state of each"
-        )
-    states = sorted(set(words))
-    if {word.lower() for word in states} == {"start", "stop"}:
-        check_events(trace, words)
-    if run_label not in states and {word.lower() for word in states} <= {"true", "false"}:
-        return np.array([word.lower() == "true" for word in words])
-    if len(states) > 2 or run_label not in states:
-        _refuse_states(trace, states, "any other word", f"'{run_label}' (run_label)")
-    return np.array([word == run_label for word in words])
-
-
-def _refuse_states(trace: Trace, states: list[str], rest: str, run: str) -> None:
-    shown = ", ".join(states[:5]) + (", …" if len(states) > 5 else "")
-    if len(states) > 2:
-        shown = f"{len(states)} states ({shown}), and more than two are not decoded yet; join them"
-    raise UserError(
-        f"{trace.path}: {trace.name} holds {shown}: labels are {rest} (rest) and {run} (run)"
-    )
 
 
 def segment_of(trace: Trace) -> np.ndarray:

@@ -1,12 +1,12 @@
 """Intervals of run, or of named states: when each begins and ends."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 import numpy as np
 
-from mesodecode.base.files import UserError, say
+from mesodecode.base.files import UserError, first_few, say
 from mesodecode.recordings import locomotion
 from mesodecode.recordings.readers.arrays import Bouts
 from mesodecode.recordings.readers.clocks import Frames, fitting, is_text, moments
@@ -67,18 +67,29 @@ def joined(
     begin, end = (moments(t.values(), unit, t.name, t.path) for t in (start, stop))
     words = None if kinds is None else _words(kinds)
     if words is not None and run_label is not None:
-        wanted = run_label if kinds.values().dtype.kind not in "buif" else "1"
+        numbers = kinds.values().dtype.kind in "buif"
+        wanted = "1" if numbers else run_label
         kept = words == wanted
         if not kept.any():
             raise UserError(
                 f"{stop.path}: no interval is of '{wanted}' by {kinds.name}, which holds "
-                f"{', '.join(sorted(set(words))[:5])}; say which in run_label"
+                f"{first_few(sorted(set(words)), 5)}; "
+                + ("write 1 for run" if numbers else which_is_run(set(words), run_label))
             )
         begin, end, words = begin[kept], end[kept], None
     guessed = unit is None and not is_text(stop.values())
     if guessed and frames is not None and len(end):
         _check_unit(stop, end.max(), frames)
     return Trace(stop.path, f"{start.name} to {stop.name}", Bouts(begin, end, words))
+
+
+def which_is_run(words: Iterable[str], run_label: str) -> str:
+    """Return what to set where no word of a file is that of run."""
+    like = [word for word in words if word.casefold() == run_label.casefold()]
+    if len(like) == 1:
+        return f"{like[0]!r} is another word, though by case alone: set run_label: {like[0]!r}"
+    among = " or ".join(map(repr, sorted(words)[:5]))
+    return f"set run_label: {among}, whichever says run"
 
 
 def _words(kinds: Trace) -> np.ndarray:

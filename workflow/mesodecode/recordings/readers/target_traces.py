@@ -9,10 +9,11 @@ import numpy as np
 from mesodecode.base.files import UserError, say
 from mesodecode.recordings import locomotion
 from mesodecode.recordings.readers.arrays import Bouts, Unreadable, is_empty
-from mesodecode.recordings.readers.behavior import MISSING, read_behavior, segment_of
 from mesodecode.recordings.readers.behavior import check_names as check_behavior
+from mesodecode.recordings.readers.behavior import read_behavior, segment_of
 from mesodecode.recordings.readers.clocks import Frames
 from mesodecode.recordings.readers.intervals import bouts_of, joined
+from mesodecode.recordings.readers.run_labels import MISSING
 from mesodecode.recordings.readers.samples import Trace
 from mesodecode.recordings.readers.speeds import bridged
 from mesodecode.recordings.readers.traces import bracketed, read_variables
