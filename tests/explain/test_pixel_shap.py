@@ -126,15 +126,20 @@ def whole(tmp_path) -> dict:
 
 
 @pytest.mark.parametrize(
-    ("kind", "more"), [("finetuned", []), ("cnn_rnn", ["--cnn", "cnn.pt"]), ("cnn", [])]
+    ("kind", "output", "more"),
+    [
+        ("finetuned", "probability", []),
+        ("cnn_rnn", "logit", ["--cnn", "cnn.pt"]),
+        ("cnn", "logit", []),
+    ],
 )
-def test_the_verb_explains_networks_of_images_end_to_end(tmp_path, monkeypatch, kind, more):
+def test_the_verb_explains_networks_of_images_end_to_end(tmp_path, monkeypatch, kind, output, more):
     monkeypatch.chdir(tmp_path)
     networks, one = whole(tmp_path), session(tmp_path, side=32)
     session(tmp_path, "a", side=32)
     line = ["shap-pixels", "--weights", f"{kind}.pt", *more, "--recordings", "d.h5"]
     line += ["--background-recordings", "a.h5", "--windows", "1", "--background", "2"]
-    line += ["--output", "logit", "--decoder", "mine", "--out", "map.h5", "--figure", "map"]
+    line += ["--output", output, "--decoder", "mine", "--out", "map.h5", "--figure", "map"]
     line += ["--size", "0.5", "--stride", "0.5"]  # each pixel in one area: values add up
     assert cli.main([*line, "--threads", "1"]) == 0
     found, pixels = shap_files.read("map.h5"), shap_files.read_pixels("map.h5")
@@ -156,6 +161,8 @@ def test_the_verb_explains_networks_of_images_end_to_end(tmp_path, monkeypatch, 
             images = window.unfold(1, 3, 1).permute(0, 1, 4, 2, 3)[0]
             network = networks["finetuned"]
             expected = network.rnn(network.cnn.features(images)[None]).item()
+    if output == "probability":
+        expected = 1 / (1 + np.exp(-expected))
     assert found.base + total.sum(dtype=np.float64) == pytest.approx(expected, abs=2e-5)
 
 

@@ -34,3 +34,13 @@ def test_an_extreme_share_is_cut_before_its_logit():
     made = predicted_auc.evidence(pd.DataFrame({"two_states": [0, 1, 0.5], "slow": [0.25] * 3}))
     np.testing.assert_allclose(made["two_states"], [-np.log(99), np.log(99), 0], atol=1e-12)
     np.testing.assert_allclose(made["slow"], -np.log(3))
+
+
+def test_where_a_measure_is_known_of_no_mouse_others_alone_say_what_is_usual():
+    """Of mice alike in what is known: the mean of the others' logits."""
+    auc = np.array([0.6, 0.8, 0.75, 0.9])
+    table = pd.DataFrame({"test_mouse": list("abcd"), "auc": auc, "two_states": 0.7})
+    found = predicted_auc.predict(table.assign(slow=np.nan))["predicted_auc"]
+    logits = np.log(auc / (1 - auc))
+    expected = [1 / (1 + np.exp(-np.delete(logits, at).mean())) for at in range(4)]
+    np.testing.assert_allclose(found, expected)
