@@ -18,9 +18,15 @@ PROGRAM = subprocess.Popen
 
 
 def light(command: list[str]) -> int:
-    """A server without the heavy imports, which these verbs do without."""
+    """A server without the heavy imports, which these verbs do without, with one that is broken."""
     warm.HEAVY = ()
-    return warm.serve(command, cli.main)
+
+    def main(words: list[str]) -> int:
+        if words == ["broken"]:
+            raise ValueError("a bug")
+        return cli.main(words)
+
+    return warm.serve(command, main)
 
 
 class Copied:

@@ -40,14 +40,16 @@ def test_verbs_run_in_the_callers_folder_and_streams_and_give_their_status(study
         f"mesodecode {ALLOCATE} && wc -l < allocations.tsv",
         "mesodecode allocations --config none.json --out x.tsv 2> error.log; echo bad: $?",
         "mesodecode allocations 2> usage.log; echo usage: $?",
+        "mesodecode broken 2> bug.log; echo bug: $?",
         "mkdir sub; cd sub; mesodecode allocations --config ../study.json --out here.tsv && ls",
         "COLUMNS=40 mesodecode allocations --help | head -1",
         "exit 3",
     )
     assert done.returncode == 3, done.stderr
     lines = done.stdout.splitlines()
-    assert lines[:4] == ["21", "bad: 1", "usage: 2", "here.tsv"]  # 20 allocations and the header
-    assert lines[4].startswith("usage: mesodecode allocations") and len(lines[4]) <= 40
+    assert lines[:4] == ["21", "bad: 1", "usage: 2", "bug: 1"]  # 20 allocations and the header
+    assert lines[4] == "here.tsv" and (study / "bug.log").read_text().endswith("Error: a bug\n")
+    assert lines[5].startswith("usage: mesodecode allocations") and len(lines[5]) <= 40
     assert "none.json: No such file" in (study / "error.log").read_text()
     assert "required: --config, --out" in (study / "usage.log").read_text()
 

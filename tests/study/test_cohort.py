@@ -904,7 +904,7 @@ FILES = {
         + "".join(f"x{n + 1}: &x{n + 1} {{<<: [*x{n}, *x{n}]}}\n" for n in range(40)),
         "its anchors stand for",
     ),
-    "lists in lists": (STUDY + "note: " + "[" * 5000, "tables in tables without end"),
+    "lists in lists": (STUDY + "note: " + "[" * 1000, "tables in tables without end"),
     "an object of Python": (STUDY + "note: !!python/object/apply:os.getcwd []\n", "not valid YAML"),
     "open bracket": (
         "a: 1\nnote: [b\nc: 2\n",
