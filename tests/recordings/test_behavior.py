@@ -487,6 +487,16 @@ def test_behaviour_of_one_file_by_what_the_config_names(capsys, tmp_path, monkey
         "intervals beside labels that are not asked for": lambda: told(
             bouts | {"labels": bouts["kind"]}, behavior_time="t", behavior_stop="end"
         ),
+        "intervals beside a speed that is asked for": lambda: told(
+            {
+                "t": [0.4, 2.9, *(3.6 + np.arange(6) / 100)],
+                "end": [1.6, 3.6, *(3.605 + np.arange(6) / 100)],
+                "v": speed,
+            },
+            behavior_time="t",
+            behavior_stop="end",
+            behavior_speed="v",
+        ),
         "intervals of kinds": lambda: told(
             bouts, behavior_time="t", behavior_stop="end", behavior_labels="kind"
         ),

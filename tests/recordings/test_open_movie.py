@@ -73,6 +73,7 @@ def test_files_and_datasets_of_one_movie(capsys, tmp_path, monkeypatch):
     cases = {
         "a file": lambda: told("a_1.tif"),
         "a pattern": lambda: told("a_*.tif"),
+        "a pattern of two that are no series": lambda: told("[os]*r*.tif"),
         "a list": lambda: told(["a_2.tif", "a_1.tif"]),
         "a file twice": lambda: told(["a_2.tif", "a_2.tif"]),
         "a file and a link to it": lambda: told(["a_1.tif", "link.tif"]),
