@@ -593,9 +593,9 @@ def of(n_values, n_frames, n_raw=None, every=1, time=None, first=0, orders=None)
     return float(found[0]), float(found[-1]), len(found)
 
 
-def rate(measured, given, scale=1.0, pause=0.0):
+def rate(measured, given, scale=1.0, pause=0.0, every=1):
     time = np.arange(5) / measured * scale + pause * (np.arange(5) > 3)
-    return clocks.check_times(time, "t", "t.npy", given) is time
+    return clocks.check_times(time, "t", "t.npy", given, every=every) is time
 
 
 def test_time_stamps_in_seconds(capsys):
@@ -698,6 +698,11 @@ def test_time_stamps_of_frames(capsys):
         "in min": lambda: rate(10, 10, 1 / 60),
         "numbers of frames": lambda: rate(1, 10),
         "of twice the rate": lambda: rate(20, 10),
+        "of twice the rate, 6 % faster": lambda: rate(21.2, 10),
+        "of twice the rate, of every second frame": lambda: rate(20, 10, every=2),
+        "of 1.5 times the rate, of every second frame": lambda: rate(15, 10, every=2),
+        "of 8 times the rate, 4 % slower": lambda: rate(76.8, 10),
+        "of 9 times the rate": lambda: rate(90, 10),
         "how long a frame lasts": lambda: (
             [
                 Frames(3, 8.0, None if time is None else np.array(time)).lasts
@@ -735,6 +740,9 @@ def test_time_stamps_of_files(capsys, tmp_path, monkeypatch):
         "a vector of pulses": lambda: read("pulses.npy", clock=50.0),
         "a vector of pulses, at their ends": lambda: read("pulses.npy", clock=50.0, edge="falling"),
         "by their usual name": lambda: read("t.csv", rate=5.0),
+        "of twice the rate, of every third frame": lambda: read(
+            "t.csv", "time", rate=5.0, taken=3 * np.arange(6), n_raw=18
+        ),
         "by another name": lambda: read("t.csv", "time"),
         "by a name that is not there": lambda: read("t.csv", "stamps"),
         "without any name": lambda: read("short.csv"),

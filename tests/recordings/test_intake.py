@@ -62,6 +62,9 @@ def test_which_frames_of_the_camera_are_taken_and_when(capsys, stamps):
             movie(time=time), range(1, 12, 2), two, frame_rate=5.0
         ),
         "times of the movie by another rate": lambda: frames(movie(time=time), frame_rate=9.0),
+        "times of the movie by half the rate, of two channels": lambda: frames(
+            movie(time=time), range(1, 12, 2), two, frame_rate=2.5
+        ),
         "times of the movie that repeat": lambda: frames(movie(time=np.floor(3 * time))),
         "times of a file": lambda: frames(movie(), **stamps),
         "times of a file, of two channels": lambda: frames(

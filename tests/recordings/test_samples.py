@@ -67,6 +67,19 @@ def test_samples_cover_the_movie_by_one_clock(capsys):
         # a small part
         "a tenth of it": lambda: spans(np.arange(0, 100.05, 0.1)),
         "more than a tenth of it": lambda: spans(np.arange(0, 99.95, 0.1)),
+        "less than a tenth, and more than half of another order": lambda: spans(
+            np.arange(0, 110.05, 0.1), orders={"XTY": 540, "YXT": 560}, sure=False
+        ),
+        "less than a tenth, and less than half of another order": lambda: spans(
+            np.arange(0, 110.05, 0.1), orders={"XTY": 540}, sure=False
+        ),
+        "less than a tenth, and more than half of another order, but sure": lambda: spans(
+            np.arange(0, 110.05, 0.1), orders={"YXT": 560}
+        ),
+        "less than two thirds of the movie": lambda: spans(np.arange(0, 6.65, 0.1)),
+        "more than two thirds of the movie": lambda: spans(np.arange(0, 6.75, 0.1)),
+        "less than two thirds of it, by times": lambda: spans(np.arange(0, 6.65, 0.1), starts=each),
+        "behind the movie": lambda: spans(20 + each),
         "a tenth of it, by times": lambda: spans(np.arange(0, 100.05, 0.1), starts=each),
         "as another order of axes": lambda: spans(np.arange(0, 64, 0.1), orders=TYX, sure=False),
         "as another order, nearly": lambda: spans(np.arange(0, 53.5, 0.1), orders=TYX, sure=False),

@@ -313,7 +313,8 @@ def frames_of(
         )
     elif time is not None:
         time = increasing(time, "its time", movie.path)
-        time = check_times(time, "the movie", movie.path, rate)
+        every = Frames(len(taken), rate, taken=taken).every
+        time = check_times(time, "the movie", movie.path, rate, every=every)
     sure = times is not None or movie.axes.by == "movie_axes"
     return Frames(len(taken), rate, time, taken, n_raw, orders, sure)
 

@@ -15,6 +15,7 @@ from mesodecode.recordings.readers.traces import NUMBER, finite, read_variables
 
 UNITS = {"s": 1.0, "ms": 1e-3, "us": 1e-6, "ns": 1e-9, "min": 60.0, "day": 86400.0}  # in s
 COUNTERS = 2**16, 2**32  # at which counters of milliseconds and of samples begin anew
+MANY_TURNS = 8  # channels that take turns in a movie
 RATE = 0.95, 1.05  # of the measured rate of frames to that of the config
 
 
@@ -172,6 +173,11 @@ class Frames:
         """The median interval between frames, in s."""
         return float(np.median(np.diff(self.starts))) if self.count > 1 else 1 / self.rate
 
+    @property
+    def every(self) -> int:
+        """How many frames of all channels there are to one of these."""
+        return 1 if self.taken is None or self.count < 2 else int(np.median(np.diff(self.taken)))
+
     def among(self, n_values: int) -> tuple[np.ndarray, str] | None:
         """Return which of `n_values` values are of these frames (T,), and whose values they are.
 
@@ -184,9 +190,8 @@ class Frames:
             return None
         if n_values in (self.n_raw, self.n_raw // self.count * self.count):
             return (self.taken, "of all channels") if self.taken.max() < n_values else None
-        every = int(np.median(np.diff(self.taken))) if self.count > 1 else 1
-        cycles, left = np.divmod(self.taken, every)
-        whole = n_values == self.n_raw // every and cycles.max() < n_values
+        cycles, left = np.divmod(self.taken, self.every)
+        whole = n_values == self.n_raw // self.every and cycles.max() < n_values
         return (cycles, "of the signal") if whole and (left == left[0]).all() else None
 
 
@@ -214,7 +219,7 @@ def read_times(
     """
     frames = Frames(n_frames, rate, taken=taken, n_raw=n_raw, orders=orders or {})
     found, time = stamps_of(path, name, frames, unit, clock, edge)
-    return check_times(time, found, path, rate)
+    return check_times(time, found, path, rate, every=frames.every)
 
 
 def stamps_of(
@@ -345,8 +350,13 @@ def _alternate(time: np.ndarray) -> bool:
     return bool((high - low < 0.2 * period).all())
 
 
-def check_times(time: np.ndarray, name: str, path: str | Path, rate: float) -> np.ndarray:
-    """Return time stamps (T,) s. Raises UserError unless they are of `rate` frames/s."""
+def check_times(
+    time: np.ndarray, name: str, path: str | Path, rate: float, *, every: int = 1
+) -> np.ndarray:
+    """Return time stamps (T,) s. Raises UserError unless they are of `rate` frames/s.
+
+    `every`: how many frames of all channels there are to one of those that have these times.
+    """
     measured = 1 / np.median(np.diff(time))
 
     def near(scale: float) -> bool:
@@ -356,8 +366,22 @@ def check_times(time: np.ndarray, name: str, path: str | Path, rate: float) -> n
         hint = fitting(near, "frame_times_unit")
         if near(1 / rate):
             hint = "are they numbers of frames? leave frame_times out"
+        turns = next((n for n in range(2, MANY_TURNS + 1) if near(float(n))), 1)
         raise UserError(
             f"{path}: {name} says {measured:.4g} frames/s, but frame_rate is {rate:g} (of one "
-            f"channel); correct frame_rate, or if the time stamps are not in s: {hint}"
+            f"channel); correct frame_rate, or {in_turn(turns * every) if turns > 1 else ''}"
+            f"if the time stamps are not in s: {hint}"
         )
     return time
+
+
+def in_turn(channels: int) -> str:
+    """Return words that ask for channels which take turns in a movie's frames, at their end "or".
+
+    `channels`: how many there may be, 0 if that is not known.
+    """
+    setting = f"channels: {channels}" if channels else "channels"
+    return (
+        f"if {channels or 'several'} channels take turns in its frames, set corrections: {setting} "
+        "(of some mice only: in cohorts and by_cohort, docs/cohorts.md), or "
+    )

@@ -15,6 +15,7 @@ from mesodecode.recordings.readers.clocks import (
     UNITS,
     Frames,
     fitting,
+    in_turn,
     increasing,
     is_text,
     seconds,
@@ -31,7 +32,9 @@ STOPS = 1.0  # s that a wheel which is logged while it turns is logged at 0 when
 # A movie of a smaller share of its behaviour's time is taken for misread: the sides of images are
 # tens to hundreds of frames long, sessions thousands. Recorders do run on before and after a movie.
 SMALL_PART = 0.1
+TURNS = 1.5  # times its behaviour a movie lasts at least whose channels were taken for one
 NEAR = 0.05  # share by which two lengths of one session may differ
+PART = 0.5  # that by which one of another order of axes may, where that of this order cannot be
 WHAT = "what it was is unknown"
 DATES = 1e8, 4.1e9  # s since 1970: 1973 to 2099
 
@@ -333,6 +336,12 @@ def check_spans(
             words += ", but one is dates and the other numbers"
         elif guessed and not fits(1.0) and any(map(fits, UNITS.values())):
             words += f"; {fitting(fits, 'behavior_time_unit')}"
+        elif frames.time is None:
+            several = in_turn(0) if movie > TURNS * lasts else ""
+            rate = "correct frame_rate, or " if time[0] < starts[-1] else ""
+            words += f"; {several}{rate}say in frame_times when the movie's frames were taken"
+        else:
+            words += "; see behavior_time, frame_times, and their units"
         raise UserError(
             f"{path}: {name} covers {shown(time[0], time[-1])}, but the movie "
             f"{shown(starts[0], starts[-1])}; {words}"
@@ -360,7 +369,10 @@ def check_part(lasts: float, frames: Frames, name: str, path: str | Path) -> Non
     """
     share = frames.count / frames.rate / lasts if lasts > 0 else 1
     if frames.time is None and share < SMALL_PART:
-        letters = other(frames.orders, lasts * frames.rate, NEAR)
+        n_frames = lasts * frames.rate
+        letters = other(frames.orders, n_frames, NEAR)
+        if not frames.sure:  # the behaviour may have gone on before and after the movie
+            letters = letters or other(frames.orders, n_frames, PART)
         _refuse_part(share, letters, lasts, frames, name, path)
 
 
