@@ -213,6 +213,18 @@ REFUSED = {
         {"base.tables.read_table": None, "scores.reproduction.reproduce": refuses("no CNN")},
         "a.tsv: no CNN",
     ),
+    "hold-out: epoch": (
+        "hold-out --arm own --train a.h5 --test c.h5 --decoder d --out o "
+        '--settings {"input":"rois","rnn":"gru"}',
+        {
+            "recordings.recording.read_roles": [
+                [SimpleNamespace(mouse="a", session="b")],
+                [],
+                [SimpleNamespace(mouse="a", session="d")],
+            ],
+        },
+        "--valid: needed, as a network chooses its epoch by them",
+    ),
     "hold-out": (
         "hold-out --arm own --train a.h5 --valid b.h5 --test c.h5 --decoder d --out o "
         '--settings {"input":"rois","rnn":"gru"}',

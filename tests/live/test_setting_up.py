@@ -172,7 +172,8 @@ def test_frames_as_in_training_need_neither_known_recordings_nor_a_rate(tmp_path
     movie().tofile(tmp_path / f"m_{SIDE}_{SIDE}_uint16.dat")
     source = ["--source", tmp_path / f"m_{SIDE}_{SIDE}_uint16.dat", "--timeout", "0.3"]
     assert live("--weights", *files, *source, "--out", tmp_path / "o.tsv") == 0
-    assert "frames are taken to come at 10/s" in capsys.readouterr().err
+    said = "frames are taken to come at 10/s, as those that --weights was trained on; --frame-rate "
+    assert f"{said}says another\n" in capsys.readouterr().err
     frames, probability = offline(files, read_recording(write(tmp_path / "t1.h5")))
     found = table(tmp_path / "o.tsv")
     assert found.frame.tolist() == frames.tolist()

@@ -659,4 +659,9 @@ def test_a_file_that_is_no_movie_is_refused(tmp_path, capsys):
     (tmp_path / "m.txt").write_text("1 2 3")
     words = ["--weights", *files, "--frame-rate", RATE, "--out", tmp_path / "o.tsv"]
     assert live(*words, "--source", tmp_path / "m.txt") == 1
-    assert "m.txt: no known format; movies are read from" in capsys.readouterr().err
+    unknown, said = capsys.readouterr().err.splitlines()
+    assert said.startswith(f"mesodecode live: error: {tmp_path}/m.txt: no known format; movies are")
+    assert unknown == (
+        "no --known: distance and noise are not watched, and brightness only against the session "
+        "so far"
+    )
