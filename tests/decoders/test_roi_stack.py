@@ -16,6 +16,7 @@ from mesodecode.decoders.stacked import Kept
 from mesodecode.decoders.train import Epoch
 from mesodecode.decoders.weights import load_trained
 from mesodecode.recordings.roi_signals import SessionSignals
+from mesodecode.study import schema
 
 SETTINGS = "--rnn gru --half-window 3 --epochs 4 --frame-step 10 --batch-size 32 --hidden-size 8"
 SETTINGS = f"{SETTINGS} --max-lr 0.03 --threads 1".split()
@@ -154,6 +155,23 @@ def test_training_ends_where_it_would_have_ended(stopping, epochs, best):
     flat = SessionSignals("s", "m", np.zeros((40, 1), np.float32), 0 * labels, None)
     with pytest.raises(UserError, match=r"40 validation frames .* fewer than two states"):
         roi_stack.best_epoch(kept, Constant(), Windows([flat], 0, 0), **options)
+
+
+def test_a_stack_is_given_its_checkpoint_and_the_windows_of_its_mice(monkeypatch):
+    def fit_stack(make, source, members, *, device, checkpoint, **how):
+        assert {*how} == {*roi_stack.SETTINGS} and device == "cpu"
+        return [(checkpoint, one.seed, one.centres.tolist()) for one in members]
+
+    monkeypatch.setattr(roi_stack.stacked, "fit_stack", fit_stack)
+    labels = np.arange(9) // 3 % 2
+    sessions = [
+        SessionSignals(f"{mouse}_s", mouse, np.ones((9, 2)), labels, None) for mouse in "abc"
+    ]
+    settings = schema.defaults("roi_rnn", half_window=3)
+    models = {"one": (5, ["a", "c"], [labels] * 3), "two": (6, ["b"], [labels] * 3)}
+    found = roi_stack.fit(sessions, models, settings, checkpoint="kept")
+    ends = {"one": ("kept", 5, [3, 4, 5, 21, 22, 23]), "two": ("kept", 6, [12, 13, 14])}
+    assert found == ends
 
 
 def test_a_loss_that_is_not_finite_is_no_best_epoch():

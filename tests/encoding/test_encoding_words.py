@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from mesodecode.encoding import methods, report, truth
+from mesodecode.encoding import methods, report, study, truth
 from texts import as_read
 
 
@@ -17,6 +17,14 @@ def test_ridge_is_in_the_methods_of_a_study_that_has_it_alone():
     ridge = {"model": "ridge", "features": "pixels", "screen": None}
     assert methods.closed_form({"models": {"repeats": {"model": "repeats"}}}) == ""
     assert "Ridge regression [@hoerl1970]" in methods.closed_form({"models": {"pixels": ridge}})
+
+
+def test_what_a_study_has_not_has_no_heading():
+    made = {"kind": "encoding", "study": "e", "sessions": ["a", "b"]}
+    made |= {"recordings": {"file": "{session}.h5", "events": "{session}.npz"}}
+    config = study.resolve(made | {"models": {"mean": {"model": "mean"}}}).config
+    headings = [heading for heading, _ in methods.blocks(config, {})]
+    assert headings == ["Responses", "Held-out presentations", "Scores", "Software"]
 
 
 def test_a_linear_model_on_the_maps_of_a_backbone_is_no_network_that_is_trained():
