@@ -529,7 +529,7 @@ def test_a_layout_that_needs_links_is_proved_before_they_are_made(tmp_path, monk
         path.write_text(f"time,speed\n{rows}")
     (tmp_path / "lab.yaml").unlink()
     said = init(tmp_path, capsys)[2]
-    assert re.search(r"^links/\S+csv: speed goes up to 1.5", said, re.MULTILINE)
+    assert re.search(r"^CHECK: links/\S+csv: speed goes up to 1.5", said, re.MULTILINE)
 
 
 @pytest.mark.parametrize(

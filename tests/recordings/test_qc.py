@@ -502,6 +502,7 @@ def preprocessed(folder, name="s1", frames=None, *flags):
 
 def test_table_and_pages_of_two_sessions(tmp_path):
     dim = np.clip(brain(480) * np.linspace(1, 0.4, 480)[:, None, None], 0, 65535).astype(np.uint16)
+    dim[1::2] //= 2  # blood, by another light
     flags = ["--channels", "2", "--reference-channel", "2", "--hemodynamics", "ratio", "--motion"]
     sessions = [preprocessed(tmp_path), preprocessed(tmp_path, "s2", dim, *flags)]
     with h5py.File(sessions[1][0], "a") as file:
@@ -529,6 +530,39 @@ def test_table_and_pages_of_two_sessions(tmp_path):
         assert f"{name} (mouse m1): pass" in svg and "Quality of" in svg
         assert (out / f"{name}.png").stat().st_size > 10_000
     assert (tmp_path / "figures" / "qc.png").exists()
+
+
+def test_what_was_assumed_of_files_is_a_warning_of_quality_control(tmp_path, capsys):
+    tifffile.imwrite(tmp_path / "m.tif", brain(240), photometric="minisblack")
+    wheel = pd.DataFrame({"time": np.arange(0, 16, 0.1)})  # s; the movie is 240 frames at 20/s
+    wheel["rest"] = np.arange(len(wheel)) // 20 % 2
+    wheel.to_csv(tmp_path / "m.csv", index=False)
+    paths = tmp_path / "m.h5", tmp_path / "measures.h5"
+    line = ["--movie", tmp_path / "m.tif", "--behavior", tmp_path / "m.csv", "--session", "s"]
+    line += ["--mouse", "m1", "--frame-rate", 20, "--behavior-labels", "rest"]
+    line += ["--behavior-time", "time", "--out", paths[0], "--measures", paths[1]]
+    assert main(["preprocess", *map(str, line)]) == 0
+    said = [each for each in capsys.readouterr().err.splitlines() if ".csv: " in each]
+    found = qc.read_session(*paths)
+    assert [f"{tmp_path}/{words}" for words in found.doubts] == said and len(said) == 2
+    row = qc.check_session(found, {k: (1e9, 1e9) for k in qc.CHECKS}).iloc[-1]
+    assert row["check"] == "doubts" and (row["value"], row["verdict"]) == (2, "warn")
+    assert row["words"].startswith("m.csv: rest goes on to 15.9 s, the movie by frame_rate (20/s)")
+    assert (
+        "if both end together it is 15.09 | m.csv: 1 is taken for run, though 'rest' speaks of"
+        in (
+            row["words"]  # 240 / 15.9
+        )
+    )
+    line[line.index(20)] = 15.09
+    assert main(["preprocess", *map(str, line)]) == 0
+    assert [*qc.read_session(*paths).doubts] == [found.doubts[1]]
+    (tmp_path / "m.csv").write_text((tmp_path / "m.csv").read_text().replace("rest", "run"))
+    line[line.index("rest")] = "run"
+    assert main(["preprocess", *map(str, line)]) == 0
+    with h5py.File(paths[0]) as file:
+        assert "doubts" not in file.attrs
+    assert not qc.read_session(*paths).doubts
 
 
 def test_two_sessions_of_one_movie_are_said(tmp_path, capsys):

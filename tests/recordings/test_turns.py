@@ -11,7 +11,7 @@ import tifffile
 
 import told
 from make_recordings import DEFAULTS, RATE, Stack, interleave
-from mesodecode.base.files import UserError
+from mesodecode.base.files import UserError, doubts
 from mesodecode.recordings.corrections import turns
 from mesodecode.recordings.corrections.turns import InTurn
 from mesodecode.recordings.preprocess import preprocess
@@ -420,3 +420,20 @@ def test_a_movie_of_the_signal_alone_takes_its_times_of_those_of_all_lights(
     np.save(tmp_path / "lights.npy", lights[len(cycle) :])
     with pytest.raises(UserError, match=r"59 of them are|has 120 time stamps, but the movie"):
         preprocess(tmp_path / "o.h5", **files, **given, corrections=settings)
+
+
+@pytest.mark.parametrize("n", [2, 3])
+def test_channels_of_one_light_are_doubted(capsys, n):
+    rng = np.random.default_rng(3)
+    drift = 1 + 0.05 * np.sin(np.arange(T) / 9)  # slow, as light and neurons are
+    one = 1000 * drift[:, None, None] * (1 + 0.02 * rng.normal(size=(T, H, W)))
+    with doubts() as found:
+        read(one, n)
+    (words,) = found
+    assert f"the {n} channels look the same" in words and f"all frames but one in {n} are" in words
+    assert words in capsys.readouterr().err
+    one[1::n] *= 0.97  # another light, all but as bright
+    one[2::n] *= 1.04 if n == 3 else 1
+    with doubts() as found:
+        read(one, n)
+    assert not found and not capsys.readouterr().err

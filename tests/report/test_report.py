@@ -125,10 +125,25 @@ def test_report_names_failing_sessions_in_its_head(study):
     assert "1 of 3 sessions fail quality control" in head and "m1_s1 (drift)" in head
     assert "exclude: {session: reason}" in head and "m1_s2" not in head
     assert "3 sessions checked: 1 pass, 1 with warnings, 1 failing" in rest
+    assert "doubt" not in head
     assert "bleaching warn it fades" in rest and "– share 0 0.01 skipped" in rest
     rows[0] = (*about[0], "drift", 0.5, "px", 1.0, 3.0, "pass", "0.50 px")
     write_table(pd.DataFrame(rows, columns=qc.COLUMNS), table)
     assert "fail quality control" not in text_of(write_report(study, "qc.tsv"))
+    more = [(*each, qc.DOUBTS, 1, "", np.nan, np.nan, "warn", f"of {each[1]}") for each in about]
+    more.append(("2", "m2_s2", qc.DOUBTS, 1, "", np.nan, np.nan, "warn", "of a fourth"))
+    for n, said in (
+        (
+            1,
+            "1 of 3 sessions was read with a doubt of what its files say, on which results here hang: ",
+        ),
+        (2, "2 of 3 sessions were read with a doubt"),
+        (3, "m1_s1: of m1_s1; m1_s2: of m1_s2; m2_s1: of m2_s1. Checks"),
+        (4, "m2_s1: of m2_s1; and 1 more. Checks"),
+    ):
+        write_table(pd.DataFrame([*rows, *more[:n]], columns=qc.COLUMNS), table)
+        head = text_of(write_report(study, "qc.tsv")).partition("AUC on mice")[0]
+        assert said in head and "Nothing that was looked at" not in head
 
 
 def test_report_says_when_the_cohort_is_partial(study):

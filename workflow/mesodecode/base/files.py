@@ -21,6 +21,7 @@ from typing import Any
 _PACKAGE = Path(__file__).parents[1]
 WORKFLOW = _PACKAGE / "workflow" if (_PACKAGE / "workflow").is_dir() else _PACKAGE.parent
 GB = 1_000_000_000
+_COLLECTED: list[dict[str, None]] = []  # of `doubts`, the innermost last
 # The device is full, a user's share of it, or it takes no file of that size.
 NO_SPACE = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
@@ -63,6 +64,24 @@ def refused(path: object, what: str, more: str = "") -> Iterator[None]:
 def say(words: object) -> None:
     """Say on standard error what was assumed, or what goes on."""
     print(words, file=sys.stderr, flush=True)
+
+
+def doubt(path: str | Path, words: str) -> None:
+    """Say of a file what was assumed and may well be wrong; `doubts` keep it by the file's name."""
+    say(f"{path}: {words}")
+    for found in _COLLECTED:
+        found[f"{Path(path).name}: {words}"] = None
+
+
+@contextmanager
+def doubts() -> Iterator[dict[str, None]]:
+    """Collect the doubts of a block, and of threads that read for it: each once, in their order."""
+    found: dict[str, None] = {}
+    _COLLECTED.append(found)
+    try:
+        yield found
+    finally:
+        _COLLECTED.pop()
 
 
 @contextmanager

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from mesodecode.base.files import UserError, one_line, read_json, say
+from mesodecode.base.files import UserError, doubt, one_line, read_json
 from mesodecode.recordings.movie import check_opens
 from mesodecode.recordings.readers import imagej
 from mesodecode.recordings.readers.image_files import IMAGES, read_image
@@ -173,9 +173,10 @@ def _of_labels(
     numbers = np.unique(labels[labels != 0]).tolist()
     if len(numbers) == 1:
         share = (labels != 0).mean()
-        say(
-            f"{path}: {numbers[0]} is its only label: one ROI, {share:.0%} of the image; areas are "
-            "numbered 1, 2, 3 …, filled, not outlined"
+        doubt(
+            path,
+            f"{numbers[0]} is its only label: one ROI, {share:.0%} of the image; areas are "
+            "numbered 1, 2, 3 …, filled, not outlined",
         )
     sides = _sides(numbers, labels, path)
     for number in sorted(numbers, key=lambda n: (n < 0, abs(n))):

@@ -8,7 +8,7 @@ from typing import Any
 import h5py
 import numpy as np
 
-from mesodecode.base.files import UserError, atomic_path, say
+from mesodecode.base.files import UserError, atomic_path, doubt, doubts
 from mesodecode.base.progress import Progress
 from mesodecode.recordings.chunks import Writer, ahead, each, threads
 from mesodecode.recordings.corrections.chain import Chain
@@ -50,7 +50,7 @@ def preprocess(
     if image_size is not None and image_size < 1:
         raise UserError(f"image_size: {image_size} px; needs 1 or more")
     sources = Sources.of(settings, corrections)
-    with Watched(sources.files) as watched, opened(sources) as taken_in:
+    with doubts() as doubted, Watched(sources.files) as watched, opened(sources) as taken_in:
         with atomic_path(out) as part, h5py.File(part, "w") as file:
             file.attrs.update(session=session, mouse=mouse, frame_rate=float(sources.frame_rate))
             if session_name is not None:
@@ -58,12 +58,14 @@ def preprocess(
             write_session(file, taken_in, image_size)
             for kind, (name, digest) in watched.fingerprints().items():
                 file.attrs[kind], file.attrs[f"{kind}_sha256"] = name, digest
+            taken_in.say()
+            _say_turned(taken_in)
+            if doubted:
+                file.attrs["doubts"] = [*doubted]
             if measures is not None:
                 write_measures(measures, taken_in, session)
         if record is not None:
             watched.write(record, revision)
-        taken_in.say()
-        _say_turned(taken_in)
 
 
 def _say_turned(taken_in: Intake) -> None:
@@ -77,9 +79,10 @@ def _say_turned(taken_in: Intake) -> None:
         masks["roi_masks"].flat[np.concatenate(taken_in.masks.pixels)] = True
     for key, inside in masks.items():
         if taken_in.raw.unit == "counts" and (way := better_turned(inside, image)):
-            say(
-                f"{stack.path}: {key} lies beside the bright part of the image, and would cover it "
-                f"if {way}: see the page of `mesodecode qc`, and mend the mask if so"
+            doubt(
+                stack.path,
+                f"{key} lies beside the bright part of the image, and would cover it "
+                f"if {way}: see the page of `mesodecode qc`, and mend the mask if so",
             )
 
 

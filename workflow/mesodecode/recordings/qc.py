@@ -2,7 +2,8 @@
 
 Of the movie as recorded: frames dropped, repeated, flashing or saturated. Of the movie as decoded
 (corrected, if it is): bleaching and drift. Of the behaviour: how much of both states, in how many
-bouts, and whether labels and speed agree. What each correction did follows, without a verdict.
+bouts, and whether labels and speed agree. What each correction did follows, without a verdict, and
+what was assumed of the session's files and may well be wrong, as a warning.
 Thresholds and their units are in `workflow/schemas/tables/qc.yaml`.
 """
 
@@ -29,6 +30,7 @@ COLUMNS = [
 NUMBERS = ("value", "warn", "fail")
 FLASH = 0.05  # change of the mean brightness from one frame to the next, as a share of the mean
 TURNS = 0.5  # share of frames with such changes from which these are taken for wavelengths in turn
+DOUBTS = "doubts"  # the check of what was assumed
 FULL_FRAME = 0.01  # share of saturated pixels that makes a frame a saturated one
 
 
@@ -43,6 +45,7 @@ class Session:
     signal's, where light sources told them; None without. `axes` is the order that the movie's
     array was read by, `axes_by` what said so (see `recording`); "" where not known; `codes`
     (T,) of the recorded frames (`qc_measures.frame_codes`), None of recordings of earlier versions.
+    `doubts`, what `preprocess` assumed of the files and may well be wrong.
     """
 
     recording: Recording
@@ -56,6 +59,7 @@ class Session:
     axes: str = ""
     axes_by: str = ""
     codes: np.ndarray | None = None
+    doubts: Sequence[str] = ()
 
     @property
     def brightness(self) -> np.ndarray:
@@ -103,9 +107,10 @@ def read_session(recording: str | Path, measures: str | Path) -> Session:
     with h5py.File(recording) as file:
         axes, by = (str(file.attrs.get(name, "")) for name in ("movie_axes", "movie_axes_by"))
         codes = file["frame_codes"][:] if "frame_codes" in file else None
+        more["doubts"] = [*map(str, file.attrs.get("doubts", []))]
         if "corrections" in file:
             group = file["corrections"]
-            more = {name: json.loads(group.attrs[name]) for name in ("settings", "effects")}
+            more |= {name: json.loads(group.attrs[name]) for name in ("settings", "effects")}
             arrays = ("shifts", "r2", "signal_frames")
             more |= {name: group[name][()] for name in arrays if name in group}
     return Session(opened, found["recorded"], decoded, axes=axes, axes_by=by, codes=codes, **more)
@@ -129,6 +134,9 @@ def check_session(session: Session, settings: dict[str, Any]) -> pd.DataFrame:
             words += f"; SD over time {effect['sd_before']:.2%} → {effect['sd_after']:.2%}"
         row = f"corrected: {effect['step']}", effect["value"], effect["unit"]
         rows.append((*row, np.nan, np.nan, "done", words))
+    if session.doubts:
+        words = " | ".join(session.doubts)
+        rows.append((DOUBTS, len(session.doubts), "", np.nan, np.nan, "warn", words))
     table = pd.DataFrame(rows, columns=COLUMNS[2:])
     table.insert(0, "mouse", session.recording.mouse)
     table.insert(1, "session", session.recording.session)

@@ -8,7 +8,8 @@ of all channels) uint64, by which they are known again in a copy (see `same_fram
 attributes session (its id), session_name where that is another, mouse, frame_rate, recorded_size
 (height and width of the movie in px, before image_size), movie_axes (the order that its array was
 read by, such as TYX), movie_axes_by (what said so: the file, movie_axes, an image of its size, or
-nothing) and the source files with their SHA-256; unit, dff, of a movie that was ΔF/F already (of a
+nothing) and the source files with their SHA-256; doubts, what was assumed of these and may well be
+wrong, where anything was; unit, dff, of a movie that was ΔF/F already (of a
 corrected one in the group `corrections`). `target`, where a study decodes another than run and
 rest, is a trace float32, or codes of states uint8; its attributes say which (`targets.Target`).
 """

@@ -300,6 +300,7 @@ def recordings(config: Mapping[str, Any], tables: Tables) -> Words:
         "checked": checked,
         "failing": [row for row in checked if row["verdict"] == "fail"],
         "warned": [row for row in checked if row["verdict"] == "warn"],
+        "doubted": [] if table is None else summaries.records(table[table["check"] == qc.DOUBTS]),
     }
 
 

@@ -20,7 +20,7 @@ from contextlib import redirect_stderr
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from mesodecode.base.files import say
+from mesodecode.base.files import doubts, say
 
 if TYPE_CHECKING:
     from mesodecode.recordings.first_look import FirstLook
@@ -112,10 +112,14 @@ def prove(found: Found, figure: Path | None) -> None:
             study.config["recordings"] = {
                 k: _moved(v, links, folder) for k, v in recordings.items()
             }
-        with redirect_stderr(io.StringIO()) as said:  # of the links, whose folder is gone
+        # of the links, whose folder is gone
+        with redirect_stderr(io.StringIO()) as said, doubts() as doubted:
             seen = look_at(study, next(iter(study.mouse_of)))
-    for line in dict.fromkeys(said.getvalue().splitlines()):
-        say(line.replace(f"{folder}/", ""))
+    for line in dict.fromkeys(said.getvalue().replace(f"{folder}/", "").splitlines()):
+        if any(line.endswith(words) for words in doubted):
+            found.notes.append(f"CHECK: {line}")
+        else:
+            say(line)
     seen.wrong = [line.replace(f"{folder}/", "") for line in seen.wrong]
     found.notes += [f"FILL IN: {seen.session} could not be read: {line}" for line in seen.wrong]
     for key, name in (seen.guessed_times | seen.guessed).items():

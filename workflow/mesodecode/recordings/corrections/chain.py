@@ -14,7 +14,7 @@ from typing import Any
 import h5py
 import numpy as np
 
-from mesodecode.base.files import UserError, say
+from mesodecode.base.files import UserError, doubt
 from mesodecode.recordings.corrections import hemodynamics
 from mesodecode.recordings.corrections.bleaching import fit_bleaching
 from mesodecode.recordings.corrections.dff import Dff
@@ -103,10 +103,11 @@ class Chain:
         self.shape = len(self._taken), height, width
         self.left = 0 if lights is not None else n_frames % settings["channels"]
         if self.left:
-            say(
-                f"{self.path}: {n_frames} frames are no whole number of cycles of "
+            doubt(
+                self.path,
+                f"{n_frames} frames are no whole number of cycles of "
                 f"{settings['channels']} channels; the last {self.left} left out; was a frame "
-                "dropped?"
+                "dropped?",
             )
         defaults = schema.defaults("corrections")
         self._changed = {k: v for k, v in settings.items() if v != defaults[k]}

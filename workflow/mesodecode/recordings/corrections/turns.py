@@ -16,13 +16,14 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from mesodecode.base.files import UserError, say
+from mesodecode.base.files import UserError, doubt, say
 from mesodecode.recordings.corrections.movies import Movie
 
 GRID = 5
 SAMPLES = 64  # rows and columns of pixels at least that are looked at
 LENGTH = 3  # cycles before and after a frame
 UNLIKE = 0.03  # least difference of two channels' tiles, as a share of the brightness
+ALIKE = 1.2  # ratio of differences (mean square) of two channels and in one, below: one light
 CLEAR = 4.0  # by which an image has to be nearer to one channel than to all others
 DARK = 0.5, 0.2  # most brightness and contrast of a dark frame, as shares of the darkest channel's
 MOSTLY = 0.8  # share of frames that have to be as clear; else channels are alike, or light flickers
@@ -102,6 +103,13 @@ class InTurn:
                 f"{self.path}: the {n} channels do not take turns, but follow each other after "
                 f"{n_frames // n} frames; name a file of each and set wavelengths: separate"
             )
+        if not _unlike(tiles[~dark], n):
+            doubt(
+                self.path,
+                f"the {n} channels look the same, as frames of one light do: if wavelengths take "
+                "no turns in it, leave out corrections: channels (by_cohort, where others have "
+                f"them), or all frames but one in {n} are lost",
+            )
 
 
 def dark_frames(tiles: np.ndarray, n: int) -> np.ndarray:
@@ -130,6 +138,12 @@ def _tell_apart(tiles: np.ndarray, n: int) -> bool:
         return False
     apart = [np.square(tiles[n:] - tiles[n - lag : -lag]).mean(axis=1) for lag in range(1, n + 1)]
     return np.mean(apart[-1] * CLEAR**2 < np.min(apart[:-1], axis=0)) > MOSTLY
+
+
+def _unlike(tiles: np.ndarray, n: int) -> bool:
+    """Return whether frames (T, K) differ more from the next ones than from those a cycle after."""
+    apart = [np.square(tiles[lag:] - tiles[:-lag]).mean() for lag in range(1, n + 1)]
+    return bool(min(apart[:-1]) > ALIKE * apart[-1])
 
 
 def _take_turns(tiles: np.ndarray, n: int) -> bool:

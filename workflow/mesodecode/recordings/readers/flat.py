@@ -16,7 +16,7 @@ from pathlib import Path
 
 import numpy as np
 
-from mesodecode.base.files import UserError, say
+from mesodecode.base.files import UserError, doubt
 from mesodecode.recordings.axes import Asked, Axes
 from mesodecode.recordings.movie import ArrayMovie
 from mesodecode.recordings.readers import mapped, mat
@@ -94,10 +94,11 @@ def _say_bytes(path: Path, layout: Layout) -> None:
         )
     if _rough(values.byteswap()) < 0.5 * _rough(values):
         other = "<>"[layout.dtype.newbyteorder("=") == layout.dtype] + layout.dtype.str[1:]
-        say(
-            f"{path}: read as {layout.dtype}, neighbouring pixels differ as noise does, and far "
+        doubt(
+            path,
+            f"read as {layout.dtype}, neighbouring pixels differ as noise does, and far "
             f"less with their bytes the other way: if the mean image on the page of `mesodecode "
-            f"qc` is noise, set movie_dtype: '{other}'"
+            f"qc` is noise, set movie_dtype: '{other}'",
         )
 
 

@@ -4,7 +4,7 @@ import re
 
 import numpy as np
 
-from mesodecode.base.files import UserError, first_few, say
+from mesodecode.base.files import UserError, doubt, first_few
 from mesodecode.recordings.readers.arrays import Bouts
 from mesodecode.recordings.readers.intervals import check_events, labels_of, which_is_run
 from mesodecode.recordings.readers.samples import Trace
@@ -42,9 +42,10 @@ def _say_rest(trace: Trace, taken: str) -> None:
     """Say what is taken for run where the labels' own name speaks of rest."""
     name = re.sub(r"(?<=[a-z])(?=[A-Z])|[_/.]", " ", trace.name.rpartition("/")[2])
     if RESTS.search(name) and not RUNS.search(RESTS.sub("", name)):
-        say(
-            f"{trace.path}: {taken} taken for run, though '{trace.name}' speaks of rest: if the "
-            "mouse rests then, run and rest are exchanged; save the other one"
+        doubt(
+            trace.path,
+            f"{taken} taken for run, though '{trace.name}' speaks of rest: if the mouse rests "
+            "then, run and rest are exchanged; save the other one",
         )
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from mesodecode.base.files import UserError, say
+from mesodecode.base.files import UserError, doubt, say
 from mesodecode.recordings import locomotion
 from mesodecode.recordings.axes import ask, other
 from mesodecode.recordings.readers.arrays import Bouts, Variable
@@ -113,9 +113,10 @@ class Trace:
             return
         for missing, end, where in ((after, -1, "ends"), (before, 0, "begins")):
             if missing > spare:
-                say(
-                    f"{self.path}: {self.name} {where} {missing:.4g} s from where the movie does, "
-                    f"and pauses for up to {pause:.4g} s: it is taken to stand still there"
+                doubt(
+                    self.path,
+                    f"{self.name} {where} {missing:.4g} s from where the movie does, "
+                    f"and pauses for up to {pause:.4g} s: it is taken to stand still there",
                 )
                 at = len(self.time) if end else 0
                 values = np.insert(self.data.values, at, self.data.values[end])
@@ -256,9 +257,10 @@ class Trace:
             why = f"it is {value:g} before" if value else "it is 0 before, but logged at rest too"
             self._refuse_gaps(unknown, why)
         lasts = (self.time[gaps + 1] - self.time[gaps]).sum()
-        say(
-            f"{self.path}: {self.name} is 0 before {len(gaps)} gaps without samples ({lasts:.4g} s "
-            "in all), which are taken for rest"
+        doubt(
+            self.path,
+            f"{self.name} is 0 before {len(gaps)} gaps without samples ({lasts:.4g} s "
+            "in all), which are taken for rest",
         )
 
     def _refuse_gaps(
@@ -347,10 +349,11 @@ def check_spans(
             f"{shown(starts[0], starts[-1])}; {words}"
         )
     if frames.time is None and time[-1] > (1 + 2 * NEAR) * movie:
-        say(
-            f"{path}: {name} goes on to {time[-1]:.4g} s, the movie by frame_rate "
+        doubt(
+            path,
+            f"{name} goes on to {time[-1]:.4g} s, the movie by frame_rate "
             f"({frames.rate:g}/s), which alone says when its frames were taken, to {movie:.4g} s; "
-            f"if both end together it is {frames.count / time[-1]:.4g}"
+            f"if both end together it is {frames.count / time[-1]:.4g}",
         )
 
 

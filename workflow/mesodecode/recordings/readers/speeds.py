@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from mesodecode.base.files import UserError, say
+from mesodecode.base.files import UserError, doubt, say
 from mesodecode.recordings import locomotion
 from mesodecode.recordings.readers.samples import Trace
 from mesodecode.recordings.readers.traces import bracketed, finite
@@ -112,27 +112,28 @@ def apart(name: str) -> str:
 def _check_fast(trace: Trace, speed: np.ndarray, said: bool) -> None:
     """Say, or raise UserError for, what is no speed of a mouse; one glitch is none."""
     fast, fastest = float(np.quantile(speed, 0.99)), float(speed.max())
-    words = f"{trace.path}: {trace.name} goes up to {fastest:.3g} cm/s"
+    words = f"{trace.name} goes up to {fastest:.3g} cm/s"
     if fast > FASTEST:
         raise UserError(
-            f"{words}, and in a frame of 100 above {fast:.3g}, faster than any mouse; say its unit "
-            "in speed_unit (cm/s, m/s or mm/s), or in speed_scale (cm/s of one of its unit) and "
-            "speed_offset"
+            f"{trace.path}: {words}, and in a frame of 100 above {fast:.3g}, faster than any "
+            "mouse; say its unit in speed_unit (cm/s, m/s or mm/s), or in speed_scale (cm/s of one "
+            "of its unit) and speed_offset"
         )
     if not said and fast > USUAL[1]:
-        say(f"{words}: taken to be in cm/s; if it is in mm/s, set speed_unit")
+        doubt(trace.path, f"{words}: taken to be in cm/s; if it is in mm/s, set speed_unit")
     elif not said and 0 < fastest < USUAL[0]:
-        say(f"{words}: taken to be in cm/s; if it is in m/s, set speed_unit")
+        doubt(trace.path, f"{words}: taken to be in cm/s; if it is in m/s, set speed_unit")
 
 
 def _say_noise(trace: Trace, velocity: np.ndarray, threshold: float) -> None:
     """Say that frames of noise are taken for run, where they are many."""
     back = locomotion.turning_back(velocity, threshold)
     if back > NOISY * len(velocity):
-        say(
-            f"{trace.path}: {trace.name} turns from one frame to the next, and is above "
+        doubt(
+            trace.path,
+            f"{trace.name} turns from one frame to the next, and is above "
             f"{threshold:g} cm/s both ways, {back} times: noise, taken for run; raise "
-            "speed_threshold, set min_bout, or smooth it"
+            "speed_threshold, set min_bout, or smooth it",
         )
 
 

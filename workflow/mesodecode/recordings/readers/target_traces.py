@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from mesodecode.base.files import UserError, say
+from mesodecode.base.files import UserError, doubt, say
 from mesodecode.recordings import locomotion
 from mesodecode.recordings.readers.arrays import Bouts, Unreadable, is_empty
 from mesodecode.recordings.readers.behavior import check_names as check_behavior
@@ -123,9 +123,10 @@ def read_target(
             "decode; check behavior_target and its clock, or list the session under exclude"
         )
     if len(np.unique(values)) == 2:
-        say(
-            f"{path}: {variable or target} has two values only: a state against rest is decoded by "
-            "target: run (behavior_labels), with an AUC"
+        doubt(
+            path,
+            f"{variable or target} has two values only: a state against rest is decoded by "
+            "target: run (behavior_labels), with an AUC",
         )
     return Target(target, unit=unit), np.asarray(values, np.float32)
 
@@ -134,9 +135,10 @@ def _look_for_codes(path: str | Path, name: str, values: np.ndarray) -> None:
     """Say so if a trace looks like the numbers of states, between which there is nothing."""
     codes = np.unique(values)
     if FEWEST <= len(codes) <= MOST_CODES and not np.any(codes % 1):
-        say(
-            f"{path}: {name} has {len(codes)} values only, all whole numbers, and is decoded as a "
-            "trace; if they are states, take target: states (behavior_target, target_states)"
+        doubt(
+            path,
+            f"{name} has {len(codes)} values only, all whole numbers, and is decoded as a "
+            "trace; if they are states, take target: states (behavior_target, target_states)",
         )
 
 
