@@ -135,7 +135,7 @@ def test_report_names_failing_sessions_in_its_head(study):
     for n, said in (
         (
             1,
-            "1 of 3 sessions was read with a doubt of what its files say, on which results here hang: ",
+            "1 of 3 sessions was read with a doubt of what its files say, on which results here ",
         ),
         (2, "2 of 3 sessions were read with a doubt"),
         (3, "m1_s1: of m1_s1; m1_s2: of m1_s2; m2_s1: of m2_s1. Checks"),

@@ -319,7 +319,7 @@ def test_imports_are_followed_to_the_end():
 # Fitted models are read by one door (`fitted_files`) wherever decoders are applied.
 # A recording says whether its corrections take later frames: study.correction_table.
 BEHIND = {
-    "preprocess": 63,  # a module a format; masks that lie turned, by the AUC of the light
+    "preprocess": 64,  # a module a format; labels; masks that lie turned, by the AUC of the light
     "fit_roi": 17,  # targets and their losses, outputs and scores: two to four in all that train
     "train_rnn": 30,
     "train_cnn": 30,
