@@ -150,12 +150,12 @@ def test_where_no_image_is_repeated_neither_lag_nor_data_are_blamed(whole):
     assert len({*first["image"]}) == 40
     once = responses.make_responses(replace(whole, **first), "s", image_size=16)
     known = explainable(once.response, once.image)
-    for row in (
-        diagnose.check_lag(once),
-        diagnose.check_signal(diagnose.neuron_table(once, known)),
-        diagnose.check_decoding(once.response, once.image),
+    for name, row in (
+        ("lag", diagnose.check_lag(once)),
+        ("signal", diagnose.check_signal(diagnose.neuron_table(once, known))),
+        ("image information", diagnose.check_decoding(once.response, once.image)),
     ):
-        assert outcome(row)[:2] == ("not made", "")
+        assert (row["check"], *outcome(row)[:2]) == (name, "not made", "")
         assert row["sentence"].endswith(": no image is repeated.")
     assert row["limit"] == pytest.approx(3 / 40)
 

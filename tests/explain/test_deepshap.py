@@ -772,12 +772,17 @@ def test_integrated_gradients_of_a_float64_decoder_are_complete():
     assert result.completeness_error < 1e-9
 
 
-@pytest.mark.parametrize("method", ["deep", "integrated"])
-def test_windows_and_references_of_several_passes_are_those_of_one(monkeypatch, method):
-    decoder, both = make("gru").double(), data(n=5, b=7, dtype=torch.float64)
+@pytest.mark.parametrize("numbers", [41, 5])  # of 20 a window: two of them, or less than one
+@pytest.mark.parametrize("method", ["deep", "integrated", "operations"])
+def test_windows_and_references_of_several_passes_are_those_of_one(monkeypatch, method, numbers):
+    decoder, both = make("gru").double(), data(n=3, b=5, dtype=torch.float64)
+    if method == "operations":
+        decoder = anyones(head=lambda n: nn.Sequential(nn.Linear(n, 1), nn.GELU()))
+        method = "deep"
     once = explain(decoder, *both, method=method, steps=6)
-    monkeypatch.setattr(deepshap, "PASSED", 41)  # of 20 numbers a window: two
-    monkeypatch.setattr(attributions, "BATCH", 13)  # of 6 steps: two references
+    monkeypatch.setattr(deepshap, "PASSED", numbers)
+    monkeypatch.setattr(attributions, "BATCH", numbers // 3)  # of 6 steps: two references, or none
+    monkeypatch.setitem(operations.PAIR_NUMBERS, "cpu", numbers)
     parts = explain(decoder, *both, method=method, steps=6)
     np.testing.assert_allclose(parts.values, once.values, rtol=0, atol=1e-12)
     assert parts.base == pytest.approx(once.base, abs=1e-12)
