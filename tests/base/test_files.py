@@ -119,6 +119,17 @@ def test_a_disk_without_room_is_said_with_the_file_that_it_lacks(
     assert list(tmp_path.iterdir()) == []
 
 
+def test_json_is_read_with_a_mark_of_utf8_too_and_anything_else_is_refused(tmp_path):
+    path = tmp_path / "a.json"
+    for content in ('{"ä": 1}'.encode(), '\ufeff{"ä": 1}'.encode()):
+        path.write_bytes(content)
+        assert files.read_json(path) == {"ä": 1}
+    for content in (b"{", b'{"\xe4": 1}'):
+        path.write_bytes(content)
+        with pytest.raises(UserError, match=r"a\.json: not JSON \(.*\); mend it$"):
+            files.read_json(path, "; mend it")
+
+
 def test_a_library_that_does_not_say_why_it_could_not_write_met_a_limit(tmp_path):
     soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (40_000, hard))  # of this process, for now

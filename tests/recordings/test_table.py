@@ -82,6 +82,7 @@ TEXTS = {
     "lines above the header": "Trial,3\nMouse,m1\n\nt,x,y\n1,2,3\n2,3,4\n",
     "lines above the header, and units": "Trial,3\nt,x,y\ns,cm,cm\n1,2,3\n2,3,4\n",
     "a note above the header": "notes of the day\nt;x;y\n1;2;3\n2;3;4\n",
+    "a note above names of which some are numbers": "notes of the day\nt,1,2\n1,2,3\n2,3,4\n",
     "EthoVision": '"Number of header lines:";"4"\n"Mouse";"m1"\n"t";"x"\n"s";"cm"\n1;2\n2;3\n',
     "words above words": "a,b\nx,y\n1,2\n",
     "a log of pyControl": "I Experiment name  : x\nI Task name\n",

@@ -143,7 +143,7 @@ def write_text(path: str | Path, text: str) -> None:
 def read_json(path: str | Path, do: str = "") -> Any:
     """Return what a JSON file holds. Raises UserError, with what to `do`, if it is none."""
     try:
-        return json.loads(Path(path).read_text(encoding="utf-8"))
+        return json.loads(Path(path).read_bytes())
     except ValueError as error:
         raise UserError(f"{path}: not JSON ({error}){do}") from error
 

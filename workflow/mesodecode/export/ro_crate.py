@@ -96,7 +96,7 @@ def describe(
 def _subject(config: Path) -> str:
     """Return what a study is about, by its resolved config. Raises UserError for no config."""
     try:
-        found = dict(json.loads(config.read_text(encoding="utf-8")))
+        found = dict(json.loads(config.read_bytes()))
     except (ValueError, TypeError):
         raise UserError(f"{config}: no config that a run wrote; run the study again") from None
     if found.get("kind") == "encoding":
@@ -128,7 +128,7 @@ def _inputs(study: Path) -> Iterable[dict[str, Any]]:
     """Yield the files that recordings were made of, as their records have them."""
     for record in sorted((study / "sources").glob("[!.]*.json")):
         try:
-            sources = json.loads(record.read_text())["sources"]
+            sources = json.loads(record.read_bytes())["sources"]
             for kind, source in sources.items():
                 yield {
                     "@id": f"#{quote(record.stem)}-{kind}",

@@ -267,7 +267,7 @@ def calcium_first(lights: list[int | str], path: Path) -> tuple[list[int | str],
 def _properties(path: Path) -> tuple[str, dict[str, int | None]]:
     """Return the name of ALF's table of light sources, and source -> what its light shows."""
     for file in sorted(path.parent.glob(names.LIGHT_TABLE)):
-        text = file.read_text(encoding="utf-8", errors="replace")
+        text = file.read_bytes().decode(errors="replace")
         header, *rows = ([*map(str.strip, re.split("[\t,]", line))] for line in text.splitlines())
         if "channel_id" in header:
             at = header.index("channel_id")

@@ -61,7 +61,7 @@ def times(group: Path, n_frames: int) -> np.ndarray | None:
 
 def _json(file: Path) -> dict:
     try:
-        return json.loads(file.read_text(encoding="utf-8"))
+        return json.loads(file.read_bytes())
     except (OSError, ValueError):
         return {}
 
