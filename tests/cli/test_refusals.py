@@ -143,6 +143,16 @@ REFUSED = {
         {},
         "--test, --predictions and --decoder: give all three, or none",
     ),
+    "choose: decoder": (
+        "choose --trained t.pt --valid v.h5 --test t.h5 --predictions p --out o --history h",
+        {},
+        "--test, --predictions and --decoder: give all three, or none",
+    ),
+    "choose: test": (
+        "choose --trained t.pt --valid v.h5 --predictions p --decoder d --out o --history h",
+        {},
+        "--test, --predictions and --decoder: give all three, or none",
+    ),
     "choose: steps": (
         "choose --trained t.pt --valid v.h5 --test t.h5 --predictions p --decoder d --out o "
         "--history h",

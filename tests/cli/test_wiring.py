@@ -476,6 +476,19 @@ WIRED = {
         },
         {"corrected": False},
     ),
+    "choose: one corrected test mouse makes a protocol": (
+        "--trained t.pt --valid v --test c d --predictions p --decoder d --out o --history h",
+        "study.protocols.of",
+        {
+            "mesodecode.decoders.passed.Passed.read": lambda path: SimpleNamespace(
+                mouse=path.name, corrected=path.name == "d"
+            ),
+            "mesodecode.decoders.choose.kept": SimpleNamespace(
+                settings={"frame_step": 1, "normalise": "dff"}, train_mice=("a",), row=0
+            ),
+        },
+        {"settings": {"frame_step": 1, "normalise": "dff", "input": "rois"}, "corrected": True},
+    ),
     "image-shift": (
         "--recordings a.h5 b.h5 --out o.tsv",
         "base.tables.write_table",
