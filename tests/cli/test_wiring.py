@@ -658,6 +658,33 @@ def test_the_device_asked_for_is_what_computes(name, monkeypatch):
         assert found["sources"] == {"s": ("cuda", 3)}
 
 
+# verbs that take recordings of several sizes: line, what stands in for files
+OF_ANY_SIZE = {
+    "image-shift": ("--out o", {}),
+    "roi-correlation": ("--out o --summary s --figure f", {}),
+    "cohort": ("--out o", {}),
+    "dropped-rois": ("--normalise dff --out o", {}),
+    "stack-roi": ("--rnn gru --sets a --decoders d --out o", {}),
+    "choose-variant": (
+        "--allocations a --predictions p --validation v --decoders d e --out o",
+        of("base.tables.read_table"),
+    ),
+    "predict-rois": (
+        "--weights w --decoder d --out o --validation v",
+        of("decoders.weights.load_trained"),
+    ),
+}
+
+
+@pytest.mark.parametrize("verb", OF_ANY_SIZE)
+def test_what_reads_no_images_takes_recordings_of_any_size(verb, monkeypatch):
+    words, stubs = OF_ANY_SIZE[verb]
+    line = f"{verb} --recordings a.h5 b.h5 {words}"
+    target = "mesodecode.recordings.recording.read_recordings"
+    found = arguments(monkeypatch, line, target, stubs)
+    assert found == {"paths": [Path("a.h5"), Path("b.h5")], "same_size": False}
+
+
 @pytest.mark.parametrize(("words", "said"), [("--progress ", "1"), ("", "0")])
 def test_warm_tells_snakemake_to_show_one_line(monkeypatch, words, said):
     monkeypatch.setenv(job_progress.VARIABLE, "0")
