@@ -554,6 +554,11 @@ def test_what_was_assumed_of_files_is_a_warning_of_quality_control(tmp_path, cap
             row["words"]  # 240 / 15.9
         )
     )
+    sure = row.to_frame().T.assign(session="other", check="drift", value=0.5, verdict="pass")
+    both = pd.concat([sure, row.to_frame().T]).astype({"value": float})
+    page = qc_figure.cohort_page(both).axes[0]
+    assert [each.get_text() for each in page.get_xticklabels()] == ["drift (px)", "doubts"]
+    assert [each.get_text() for each in page.texts] == ["0.5", "2 !"]
     line[line.index(20)] = 15.09
     assert main(["preprocess", *map(str, line)]) == 0
     assert [*qc.read_session(*paths).doubts] == [found.doubts[1]]

@@ -13,7 +13,7 @@ from matplotlib.ticker import MaxNLocator
 
 from mesodecode.base.files import in_words
 from mesodecode.base.plots import PALETTE, heat_map, new_figure
-from mesodecode.recordings.qc import CHECKS, Session, by_session, drift_path
+from mesodecode.recordings.qc import CHECKS, DOUBTS, Session, by_session, drift_path
 
 # Shape, lightness and a word say the verdict, not the colour alone.
 COLOURS = {"pass": "#E4F3EC", "warn": "#F6C85F", "fail": "#B03A00", "skipped": "#F2F2F2"}
@@ -82,7 +82,7 @@ def cohort_page(table: pd.DataFrame) -> Figure:
     `table` has the rows of all sessions, see `qc.check_session`.
     """
     sessions = by_session(table)
-    checks = [name for name in CHECKS if (table["check"] == name).any()]
+    checks = [name for name in (*CHECKS, DOUBTS) if (table["check"] == name).any()]
     shown = table.assign(level=table["verdict"].map({v: i for i, v in enumerate(COLOURS)}))
     shown["cell"] = [_cell(row) for _, row in table.iterrows()]
     shown = shown.set_index(["session", "check"])[["level", "cell"]].unstack()
@@ -93,7 +93,7 @@ def cohort_page(table: pd.DataFrame) -> Figure:
         colours = {"cmap": ListedColormap(list(COLOURS.values())), "vmin": -0.5, "vmax": 3.5}
         text = {"annot_kws": {"size": size}}
         heat_map(axes, shown["level"][checks], shown["cell"][checks], **colours, **text)
-        units = {name: CHECKS[name].unit for name in checks}
+        units = {name: CHECKS[name].unit if name in CHECKS else "" for name in checks}
         labels = [
             name.replace("_", " ") + (f" ({unit})" if unit in ("s", "min", "px") else "")
             for name, unit in units.items()
