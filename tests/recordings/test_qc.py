@@ -177,6 +177,10 @@ FAULTS = {
         {"labels": np.isin(np.arange(T), [1, 2, 20, 21, 40, 41, 80, 81])},
         {"rarer_state": ("fail", 8 / T), "median_bout": ("warn", 0.1)},
     ),
+    "one state": (
+        {"labels": np.zeros(T)},
+        {"rarer_state": ("fail", 0), "bouts": ("fail", 0), "median_bout": ("pass", T / RATE)},
+    ),
     "one bout": ({"labels": np.arange(T) < 300}, {"bouts": ("fail", 1)}),
     "flicker": ({"labels": np.arange(T) % 4 < 2}, {"median_bout": ("warn", 0.1)}),
     "flash": (flashing(), {"flashes": ("warn", 2 / T)}),

@@ -145,6 +145,7 @@ def test_pixels_are_placed_as_asked_for(capsys):
         "a movie of pixels first": lambda: movie(values.T),
         "a movie of MATLAB": lambda: movie(values.T, turned=True, of=places(fastest="Y")),
         "a movie in chunks": lambda: movie(values.T, depth=2),
+        "a movie in chunks of a frame": lambda: movie(np.arange(20).reshape(4, 5), depth=1),
     }
     assert_told(cases, TOLD / "pixels.txt", capsys)
 

@@ -300,6 +300,15 @@ def test_files_of_one_wavelength_each_hold_no_turns_of_two():
         look(interleave(two()[:T], two()[T:]))  # rec_w1 and rec_w2 of two weeks
 
 
+def test_files_taken_for_one_wavelength_each_are_looked_at_one_by_one(tmp_path):
+    files = sources(tmp_path, two()[:T], np.arange(T) // 20 % 2)
+    tifffile.imwrite(tmp_path / "t.tif", two()[T:].astype(np.uint16), photometric="minisblack")
+    files["movie"] = [files["movie"], tmp_path / "t.tif"]
+    settings = {"corrections": DEFAULTS | {"channels": 2}, "wavelengths": "separate"}
+    with pytest.raises(UserError, match="2 unlike images take turns in its frames: set wavelen"):
+        preprocess(tmp_path / "o.h5", **files, **settings)
+
+
 def sources(folder, frames, labels):
     tifffile.imwrite(folder / "s.tif", frames.astype(np.uint16), photometric="minisblack")
     np.save(folder / "labels.npy", labels)
