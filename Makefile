@@ -15,6 +15,7 @@ env: $(READY) ## make the environment in .venv from envs/requirements.txt
 $(READY): envs/requirements.txt pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
 		{ echo "make env: needs Python >= 3.11, found $$($(PYTHON) --version); name one with 'make PYTHON=python3.11 env'" >&2; exit 1; }
+	@echo 'make env: 2 GB of packages into .venv (7 GB with CUDA): two minutes, or longer by the network' >&2
 	@# uv where it is there: linked from its cache, in seconds
 	if command -v uv > /dev/null; then \
 		uv venv --quiet --clear --seed --python '$(PYTHON)' .venv && \
