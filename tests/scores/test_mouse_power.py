@@ -69,7 +69,7 @@ def test_parts_of_the_variance_by_hand():
     # mice have mean differences .1, .2, .3; each of two allocations lies .01 from it
     differences = np.array([0.1, 0.2, 0.3])[:, None] + [-0.01, 0.01]
     table = mouse_power.smallest_differences(
-        aucs(differences), by="decoder", mice=[3], allocations=[1, 2, 1000]
+        aucs(differences).assign(note=np.nan), by="decoder", mice=[3], allocations=[1, 2, 1000]
     )
     of_b = table["a"] == "b"  # nothing of which varies
     as_tabled(table[~of_b].reset_index(drop=True), "power_by_allocations")
