@@ -73,6 +73,30 @@ def test_units_of_speed(unit, factor):
     assert in_cm_s(unit) == factor
 
 
+@pytest.mark.parametrize(
+    ("name", "values", "said"),
+    [
+        ("Encoder", 7 * np.arange(T), True),
+        ("lever", 7 * np.arange(T), True),
+        ("Encoder", 7.5 * np.arange(T), True),
+        ("lever", 7.5 * np.arange(T), False),
+        ("wheel_counts", SPEED + 0.5, True),
+        ("wheel (ticks)", SPEED + 0.5, True),
+        ("wheel_V", 7 * np.arange(T), False),
+    ],
+)
+def test_an_encoder_that_is_named_as_speed_is_sent_to_its_key(read, name, values, said):
+    with pytest.raises(UserError, match="speed_unit") as refused:
+        read(name, values)
+    assert ("name it in behavior_encoder, with counts_per_turn" in str(refused.value)) == said
+
+
+def test_a_position_of_whole_numbers_that_is_faster_than_a_mouse_is_no_encoder(read):
+    with pytest.raises(UserError, match="faster than any mouse") as refused:
+        read("x", 30 * np.arange(T) ** 2, behavior_position="x", speed_unit="m/s")
+    assert "behavior_encoder" not in str(refused.value)
+
+
 @pytest.mark.parametrize("name", ["speed (m/s)", "v [m/s]", "Speed_m/s"])
 def test_a_unit_in_the_name_of_a_column(read, name):
     np.testing.assert_allclose(read(name, SPEED / 100)["speed"], SPEED, rtol=1e-6)

@@ -712,6 +712,18 @@ def test_links_of_another_study_are_left_and_those_that_are_there_counted(
     assert sources(more) == {"data_one"} and len(more.mouse_of) == 7
 
 
+@pytest.mark.parametrize("n", [1, 2, 3])
+def test_few_mice_are_asked_for_in_one_number(tmp_path, monkeypatch, n):
+    monkeypatch.chdir(tmp_path)
+    config, text = made_text(
+        tree(tmp_path, *(f"{m}_s1{end}" for m in M[:n] for end in (".tif", ".csv")))
+    )
+    assert config["allocation"] == {"train": 1, "valid": 1, "test": 1}
+    lacks = f"config: mice: {n} in all, fewer than allocation.train + valid + test = 1 + 1 + 1"
+    assert text.startswith(f"# FILL IN: {lacks}; add mice") == (n < 3)
+    assert (f"mice found: {n}; to decode unseen mice takes 3 or more" in text) == (n < 3)
+
+
 def test_a_folder_of_links_that_holds_more_than_a_movie_is_left(tmp_path, monkeypatch):
     """All files in it would be read as one movie."""
     monkeypatch.chdir(tmp_path)

@@ -244,9 +244,10 @@ def _find(
     if not found.keys() & {"labels", "stop", *MOVES}:
         raise UserError(
             f"{path}: neither '{USUAL['labels'][0]}' nor '{USUAL['speed'][0]}' in it; {holds}; "
-            "name what it has in behavior_labels or behavior_speed, or, of a position, in "
-            "behavior_position (in behavior_encoder, if it begins anew each turn or lap), or, of "
-            "intervals of run, in behavior_time and behavior_stop"
+            "name what it has in behavior_labels or behavior_speed, or, of an encoder's counts, in "
+            "behavior_encoder, or, of a position, in behavior_position (in behavior_encoder, if it "
+            "begins anew each turn or lap), or, of intervals of run, in behavior_time and "
+            "behavior_stop"
             + (" (NAME:2 is the second column of a matrix)" if " x " in holds else "")
         )
     for role, trace in list(found.items()):

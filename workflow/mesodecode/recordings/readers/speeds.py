@@ -1,7 +1,7 @@
 """Speed of a mouse in cm/s, a value a frame, from traces of speed and encoders of wheels."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 
@@ -28,6 +28,10 @@ OTHER = re.compile(  # units that are no speed in m/s, in brackets behind a name
 )
 FASTEST = 500.0  # cm/s; no mouse is as fast, so that the counts or their settings are wrong
 NOISY = 0.03  # share of frames in which only noise turns the wheel the other way
+COUNTED = (
+    "; or, if these are an encoder's counts, name it in behavior_encoder, with counts_per_turn and "
+    "wheel_circumference"
+)
 UNKNOWN = 0.2  # share of the samples of a position that may be interpolated
 CLEAR = 100.0  # cm/s; a wheel whose turns are told up to less may be told wrong
 USUAL = 2.0, 150.0  # cm/s; between them is the fastest of nearly every session
@@ -69,7 +73,7 @@ def speed_of(
             f"{velocity.min():.3g} cm/s): its size is the speed, run backwards is run"
         )
     if decides:
-        _check_fast(trace, speed, said)
+        _check_fast(trace, speed, said, _counted)
         _say_noise(trace, velocity, threshold)
     return speed
 
@@ -86,7 +90,7 @@ def _factor(trace: Trace, unit: str | None, scale: float | None) -> tuple[float,
         raise UserError(
             f"{trace.path}: {trace.name} is in '{unit}', no speed that is known; say what it is in "
             "speed_unit (cm/s, m/s or mm/s) or in speed_scale (cm/s of one of its unit) and "
-            "speed_offset"
+            f"speed_offset{COUNTED if re.fullmatch('counts?|ticks', unit, re.I) else ''}"
         )
     return factor, unit is not None
 
@@ -109,20 +113,31 @@ def apart(name: str) -> str:
     return re.sub(r"(?<=[a-z])(?=[A-Z])", "_", name).lower()
 
 
-def _check_fast(trace: Trace, speed: np.ndarray, said: bool) -> None:
-    """Say, or raise UserError for, what is no speed of a mouse; one glitch is none."""
+def _check_fast(
+    trace: Trace, speed: np.ndarray, said: bool, other: Callable[[Trace], str] | None = None
+) -> None:
+    """Say, or raise UserError for, what is no speed of a mouse; one glitch is none.
+
+    `other`: what else than a speed the trace may be.
+    """
     fast, fastest = float(np.quantile(speed, 0.99)), float(speed.max())
     words = f"{trace.name} goes up to {fastest:.3g} cm/s"
     if fast > FASTEST:
         raise UserError(
             f"{trace.path}: {words}, and in a frame of 100 above {fast:.3g}, faster than any "
             "mouse; say its unit in speed_unit (cm/s, m/s or mm/s), or in speed_scale (cm/s of one "
-            "of its unit) and speed_offset"
+            f"of its unit) and speed_offset{other(trace) if other else ''}"
         )
     if not said and fast > USUAL[1]:
         doubt(trace.path, f"{words}: taken to be in cm/s; if it is in mm/s, set speed_unit")
     elif not said and 0 < fastest < USUAL[0]:
         doubt(trace.path, f"{words}: taken to be in cm/s; if it is in m/s, set speed_unit")
+
+
+def _counted(trace: Trace) -> str:
+    """Return words for what may be an encoder's counts: by its name, or as numbers are whole."""
+    named = re.search(r"encoder|rotary|counts?|ticks?", trace.name, re.I)
+    return COUNTED if named or not np.mod(trace.numbers(), 1).any() else ""
 
 
 def _say_noise(trace: Trace, velocity: np.ndarray, threshold: float) -> None:

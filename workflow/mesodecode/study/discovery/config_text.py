@@ -57,6 +57,7 @@ def _lines(found: Found) -> Iterator[str]:
         yield f"allocation: {{train: {train}, valid: 1, test: 1}}   # mice a role, all combinations"
     else:
         yield f"# FILL IN: mice found: {n_mice}; to decode unseen mice takes 3 or more"
+        yield "allocation: {train: 1, valid: 1, test: 1}   # mice a role, all combinations"
     yield "decoders:               # more in config.yaml; this one takes minutes"
     yield "  linear: {model: logistic_regression, pixels: 32, frame_step: 10}"
     yield "  # cnn: {backbone: efficientnet_lite0, pretrained: lite0, epochs: 3, batch_size: 32}"
