@@ -160,7 +160,7 @@ def test_ceilings_have_the_points_of_each_arm_in_their_order():
         *((name, "own", "m2", "s1", 0.7) for name in ("two", "three")),
     ]
     table = pd.DataFrame(rows, columns=["decoder", "arm", "test_mouse", "session", "auc"])
-    figure = as_drawn(ceilings_figure.draw(table), "ceilings")
+    figure = as_drawn(ceilings_figure.draw(table.assign(days=np.nan)), "ceilings")
     first, second, third, empty = figure.axes
     assert names_on(first.xaxis) == ["own", "others"]
     assert points(first) == [(0, "o", 0.9), (0, "s", 0.8), (1, "o", 0.3)]  # m2 before m10

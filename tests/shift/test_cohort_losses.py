@@ -47,6 +47,13 @@ def found(table):
     return cohort_losses.table(table, COHORTS, RATES).set_index("difference")
 
 
+def test_a_mouse_of_which_one_difference_is_not_known_counts_for_the_others():
+    table = shift_of([0.1 * i for i in range(10)])
+    table.loc[table["test_mouse"] == "l2", "rotation_shift"] = np.nan
+    counts = found(table)["n_mice"]
+    assert counts.pop("rotation") == 9 and set(counts) == {10}
+
+
 def test_decoders_stand_in_the_order_of_the_table():
     one = shift_of([0.1] * 10, n=2)
     both = pd.concat([one.assign(decoder=name) for name in ("net", "cnn")])
