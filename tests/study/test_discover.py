@@ -1192,6 +1192,20 @@ def test_links_to_folders_above_are_no_trap(tmp_path):
     assert [str(path) for path in discover.files_in(folder)] == ["m1/a.tif", "m2.zarr"]
 
 
+def test_links_to_files_of_the_folder_are_no_other_files(tmp_path):
+    """Those that an earlier config reads are in it, where `init` is run on the folder itself."""
+    folder = tree(tmp_path, "m1/a.tif", "m2.zarr/0/0", "results/x.tif")
+    (tmp_path / "b.tif").touch()
+    (folder / "links").mkdir()
+    leads = {"1": "m1/a.tif", "2": "../b.tif", "3": "results/x.tif", "4": "links/1.tif"}
+    for name, source in leads.items():
+        (folder / f"links/{name}.tif").symlink_to(folder / source)
+    (folder / "links/5.zarr").symlink_to(folder / "m2.zarr", target_is_directory=True)
+    assert [str(path) for path in discover.files_in(folder)] == [
+        *("links/2.tif", "links/3.tif", "m1/a.tif", "m2.zarr")
+    ]
+
+
 WORD = st.text(st.sampled_from("ab12ü _-.{}'\"#:\n"), min_size=1, max_size=6)
 
 

@@ -101,7 +101,8 @@ def _largest_of(files: Mapping[PurePosixPath, int]) -> str:
 def files_in(folder: str | Path) -> dict[PurePosixPath, int]:
     """Return file -> bytes, relative to the folder; a Zarr folder counts as a file.
 
-    Hidden files and results are left out; links are followed, each folder is entered once.
+    Hidden files and results are left out; links are followed, each folder is entered once, and a
+    link to a file that is in the folder by itself is no other file.
     """
     found, entered = {}, set()
     for top, folders, files in os.walk(folder, followlinks=True):
@@ -118,6 +119,14 @@ def files_in(folder: str | Path) -> dict[PurePosixPath, int]:
             if not name.startswith(".") and str(path).isprintable() and path.exists():
                 size = 1 << 40 if name in arrays else path.stat().st_size
                 found[PurePosixPath(path.relative_to(folder).as_posix())] = size
+    linked = {
+        path: os.path.realpath(Path(folder, path))
+        for path in found
+        if Path(folder, path).is_symlink()
+    }
+    if linked:  # those that an earlier config reads, say
+        own = {os.path.realpath(Path(folder, path)) for path in found if path not in linked}
+        found = {path: size for path, size in found.items() if linked.get(path) not in own}
     return dict(sorted(found.items()))
 
 
