@@ -355,11 +355,12 @@ def test_a_row_says_when_how_late_and_what_was_lost_since_the_row_before(monkeyp
     engine = SimpleNamespace(
         push=lambda values, begins: values[0],
         learn=lambda values: None,
-        members=[SimpleNamespace(read=None)],
+        members=[SimpleNamespace(read="of the first"), SimpleNamespace(read="of the last")],
     )
 
     def see(frame, lost, read):
         seen.append(lost)
+        assert read == "of the first"
         return ["lost"] if lost else []
 
     def behind(latency, waiting):

@@ -7,6 +7,7 @@ what was not found, is said in notes (`what_is_said`); where the layout cannot b
 """
 
 import itertools
+import json
 import os
 import shlex
 from collections import Counter, defaultdict
@@ -278,7 +279,7 @@ def _say_what_is_of_several(
         note = f"FILL IN: {first_few(paths, 1)} may hold {kind} of several sessions; a file a "
         note += "session is read. Write them, in names like those of the movies, and run init again"
         if columns:
-            code = SPLIT.format(columns=str([*columns]).replace("'", '"'))
+            code = SPLIT.format(columns=json.dumps(columns, ensure_ascii=False))
             given = " ".join(shlex.quote(str(PurePosixPath(found.folder, path))) for path in paths)
             note += f". By {' and '.join(columns)}: python -c {shlex.quote(code)} {given}"
         else:
