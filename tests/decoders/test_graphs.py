@@ -54,6 +54,24 @@ def test_batches_of_a_size_that_recurs_are_replayed_and_each_result_stays(record
         assert torch.equal(passed(images(5)), images(5).mean((2, 3)) * 2)
 
 
+def test_a_pass_is_made_of_the_same_images_once_before_it_is_recorded(monkeypatch):
+    """What libraries set up for a stream must be there: a recording could not do it."""
+    done = []
+
+    def record(step):
+        done.append("recorded")
+        step()
+        return lambda: None
+
+    monkeypatch.setattr(graphs, "record", record)
+    with streams(None):
+        passed = Replayed(lambda given: done.append(given.sum().item()) or given.mean((2, 3)))
+        for _ in range(RECURS + 1):
+            passed(images(2))
+    each = images(2).sum().item()
+    assert done == [*[each] * RECURS, each, "recorded", each]
+
+
 def test_sizes_that_have_graphs_are_few(recorded):
     passed = Replayed(lambda given: given.mean((2, 3)))
     for n in range(1, MOST + 3):

@@ -536,6 +536,19 @@ def test_files_of_training_of_another_kind_are_told_from_those_needed(tmp_path):
         load_trained(tmp_path / "w.pt", "cnn", "finetuned")
 
 
+def test_states_are_those_of_an_epoch_of_the_cnn_that_they_started_from():
+    of_cnn = TrainedEpochs("cnn_rnn", GRU, ("a",), [{}] * 5, [], starts=[11, 11, 16, 8, 8])
+    assert of_cnn.rows(11) == [0, 1] and of_cnn.rows(8) == [3, 4]
+    with pytest.raises(
+        UserError, match=r"^not trained from epoch 5 of a CNN; trained from: 8, 11, 16$"
+    ):
+        of_cnn.rows(5)
+    alone = TrainedEpochs("roi_rnn", GRU, ("a",), [{}] * 2, [])
+    assert alone.rows() == [0, 1]
+    with pytest.raises(UserError, match=r"trained from: none$"):
+        alone.rows(1)
+
+
 @pytest.mark.parametrize("kind", ["os.system", "networks", ["cnn"]])
 def test_a_file_chooses_no_network_but_those_that_are_known(tmp_path, kind):
     TrainedEpochs(kind, GRU, ("a",), [gru_state()], [{"epoch": 1}]).save(tmp_path / "w.pt")

@@ -42,7 +42,7 @@ def roc(label: np.ndarray, probability: np.ndarray) -> np.ndarray:
     if _one_state(label):
         return np.full(len(GRID), np.nan)
     false, true, _ = metrics.roc_curve(label, probability)
-    after = np.searchsorted(false, GRID + 1e-12, side="right")  # the first point to the right
+    after = np.searchsorted(false, GRID + 1e-12)  # the first point to the right
     before, after = after - 1, np.minimum(after, len(false) - 1)
     run = np.maximum(false[after] - false[before], 1e-12)
     return true[before] + (true[after] - true[before]) * (GRID - false[before]) / run
