@@ -177,6 +177,8 @@ def test_shapes_in_headers_tell_movies(tmp_path, shape, role, suffix):
         ("# note\na;b\n1,5;2\n\nx", [["a", "b"], ["1,5", "2"]]),
         ('"a","b"\n "1" , 2 \nx', [["a", "b"], ["1", "2"]]),
         ("a b\n1  2\nx", [["a", "b"], ["1", "2"]]),
+        ("a;b\n1,5;2,5\nx", [["a", "b"], ["1,5", "2,5"]]),
+        ("a;b\nx", [["a", "b"]]),  # by the first line
         ("", []),
     ],
 )

@@ -99,13 +99,14 @@ def _only(targets: Sequence[Target], folder: Path) -> Target:
     """Return the one target of predictions. Raises UserError if they are of several."""
     from mesodecode.base.files import UserError
 
-    other = next((one for one in targets if one != targets[0]), None)
+    first, *others = targets
+    other = next((one for one in others if one != first), None)
     if other is not None:
         raise UserError(
-            f"{folder}: predictions of {targets[0].told} and of {other.told}; choose among "
+            f"{folder}: predictions of {first.told} and of {other.told}; choose among "
             "decoders of one target"
         )
-    return targets[0]
+    return first
 
 
 def _of_mice(
