@@ -712,6 +712,23 @@ def test_links_of_another_study_are_left_and_those_that_are_there_counted(
     assert sources(more) == {"data_one"} and len(more.mouse_of) == 7
 
 
+def test_tables_that_may_be_of_frames_are_said_where_no_times_are_found(tmp_path):
+    folder = tree(tmp_path, *(f"{m}_s1{end}" for m in M for end in (".tif", "_speed.csv")))
+    text = "frame,time,lick\n" + "".join(f"{i},{i / 20},{i % 3 % 2}\n" for i in range(9))
+    for m in M:
+        (folder / f"{m}_s1_camera.csv").write_text(text)
+    (folder / "m1_s1_licks.csv").write_text("time,lick\n1,0\n2,1\n3,1\n4,0\n5,0\n")
+    said = "CHECK: m1_s1_camera.csv, m2_s1_camera.csv and 1 more, not used, have times and numbers"
+    study, written = made(folder)
+    assert said in spoken(written) and "frame_times" not in written.partition("study:")[2]
+    check_paths(study, "movie", "behavior")
+    for m in M:  # of others, now that there are times
+        (folder / f"{m}_s1_timestamps.csv").write_text(text)
+    study, written = made(folder)
+    assert "have times and numbers" not in written
+    check_paths(study, "movie", "behavior", "frame_times")
+
+
 @pytest.mark.parametrize("n", [1, 2, 3])
 def test_few_mice_are_asked_for_in_one_number(tmp_path, monkeypatch, n):
     monkeypatch.chdir(tmp_path)

@@ -223,29 +223,46 @@ def times_of_frames(path: Path) -> bool:
     A column of times increases; one counts by one (but for frames that are missing), or there is no
     other; and that column's name, or the file's, says that these are frames.
     """
-    if path.suffix.lower() not in TABLES or names.words(path.name) & _OTHER:
+    if names.words(path.name) & _OTHER:
         return False
-    head, *rows = rows_of(path) or [[]]
-    columns = [*zip(*rows, strict=True)] if len({len(row) for row in (head, *rows)}) == 1 else []
-    words = [names.words(title) for title in head]
-    times = [i for i, of in enumerate(words) if _timed(of)]
-    others = [i for i, of in enumerate(words) if i not in times]
-    if len(rows) < 3 or len(columns) < len(head) or len(times) != 1:
+    times, others, counting = _columns(path)
+    if len(times) != 1 or not all(of and of <= _OF_A_CAMERA | _UNITS for of in others):
         return False
-    if not all(words[i] and words[i] <= _OF_A_CAMERA | _UNITS for i in others):
-        return False
-    time = _numbers(columns[times[0]])
-    if time is not None and any(a >= b for a, b in itertools.pairwise(time)):
-        return False
-    counting = [words[i] for i in others if _counts(columns[i])]
     if names.words(path.stem) & _FILMS:
         return bool(counting or not others)
     return any(of & _FRAMES for of in counting)
 
 
+def may_be_times(path: Path) -> bool:
+    """Whether a text has times that increase, beside numbers of frames that count by one."""
+    times, _, counting = _columns(path)
+    return bool(times) and any(of & _FRAMES for of in counting)
+
+
+def _columns(path: Path) -> tuple[list[set[str]], list[set[str]], list[set[str]]]:
+    """Return the words of a table's columns: of times, of others, and of those that count.
+
+    None of what is no table of three rows or more.
+    """
+    head, *rows = (path.suffix.lower() in TABLES and rows_of(path)) or [[]]
+    if len(rows) < 3 or len({len(row) for row in (head, *rows)}) > 1:
+        return [], [], []
+    found = [
+        (names.words(title), of) for title, of in zip(head, zip(*rows, strict=True), strict=True)
+    ]
+    times = [words for words, of in found if _timed(words) and _rises(of)]
+    others = [(words, of) for words, of in found if words not in times]
+    return times, [words for words, _ in others], [words for words, of in others if _counts(of)]
+
+
 def _timed(words: set[str]) -> bool:
     of = {"time", "times", "timestamp", "timestamps"}
     return bool(words & of or words == {"t"} or words == {"t", "s"} or words == {"seconds"})
+
+
+def _rises(column: Sequence[str]) -> bool:
+    found = _numbers(column)
+    return found is None or all(a < b for a, b in itertools.pairwise(found))
 
 
 def _counts(column: Sequence[str]) -> bool:

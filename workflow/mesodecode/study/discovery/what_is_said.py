@@ -9,7 +9,7 @@ from pathlib import Path, PurePosixPath
 
 from mesodecode.base.files import first_few
 from mesodecode.study.discovery import file_names as names
-from mesodecode.study.discovery.file_roles import EITHER, FLAT, points_of, sizes_of
+from mesodecode.study.discovery.file_roles import EITHER, FLAT, may_be_times, points_of, sizes_of
 from mesodecode.study.discovery.found import Found, Session
 from mesodecode.study.discovery.layouts import layout_of
 from mesodecode.study.discovery.movie_files import half_of
@@ -203,3 +203,9 @@ def say_what_is_missing(
     found.left = names_left
     if left:
         found.notes.append(f"Files not used: {first_few(names_left, 8)}.")
+    timed = [path for path in left if may_be_times(Path(found.folder, path))]
+    if timed and not found.patterns.keys() & {"times", "lights"}:
+        found.notes.append(
+            f"CHECK: {first_few(timed, 2)}, not used, have times and numbers of frames: if a row "
+            "is a frame of the movie, name them in frame_times, the column in frame_times_dataset."
+        )
