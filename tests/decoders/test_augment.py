@@ -23,6 +23,11 @@ def test_nothing_is_off_by_default():
     torch.testing.assert_close(Augment()(IMAGES, torch.arange(2)), IMAGES)
 
 
+@pytest.mark.parametrize("one", ["shift", "rotation", "intensity"])
+def test_one_amount_is_enough_to_change_images(one):
+    assert Augment(**{one: 0.1})
+
+
 def test_a_shift_moves_by_a_fraction_of_the_image(draws):
     """A quarter of 8 px: output (y, x) is input (y + 2, x + 2), zero from outside."""
     moved = Augment(shift=0.25)

@@ -231,13 +231,16 @@ def test_eight_decoders_have_14_mm_each():
     assert auc_figure.auc_by_decoder(eight).get_size_inches()[0] * 25.4 == pytest.approx(8 * 14)
 
 
-@pytest.mark.parametrize("letters", [40, 60])
-def test_long_names_of_mice_stand_below_each_other(letters):
-    """Of 85 mm a column of 40 letters has 66, and one of 60 has 96."""
+@pytest.mark.parametrize(
+    ("letters", "columns"),
+    [(7, 4), (8, 3), (40, 1), (60, 1)],  # of 16.5, 18, 66 and 96 mm
+)
+def test_names_of_mice_stand_beside_their_title_or_below_it_in_columns(letters, columns):
+    """Of 85 mm the title takes two columns of names: five are three mice's."""
     auc, tests = three_with_tests()
     long = auc["test_mouse"].str.ljust(letters, "x")
     (legend,) = auc_figure.auc_by_decoder(auc.assign(test_mouse=long), tests).legends
-    assert len(legend.get_texts()) == 3 and legend._ncols == 1
+    assert len(legend.get_texts()) == 3 + (columns == 4) and legend._ncols == columns
 
 
 def test_short_brackets_lie_below_long_ones_with_the_larger_p_of_two_families():
