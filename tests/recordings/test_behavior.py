@@ -546,6 +546,11 @@ def test_behaviour_of_one_file_by_what_the_config_names(capsys, tmp_path, monkey
         "a place that stays": lambda: only(
             columns={"x": [3] * 8}, behavior_position="x", speed_scale=1.0
         ),
+        "words from starts on, with ends beside": lambda: only(
+            columns={"start": [-1.0, 2.0, 4.0], "end": [1.0, 3.0, 5.0], "kind": ["run"] * 3},
+            behavior_labels="kind",
+            behavior_time="start",
+        ),
         "intervals that hold all": lambda: only(
             columns={"t": [-1.0], "end": [4.4]}, behavior_time="t", behavior_stop="end"
         ),

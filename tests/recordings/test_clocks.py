@@ -635,6 +635,7 @@ def test_time_stamps_in_seconds(capsys):
         "times of day": lambda: stamps("00:00:01", "0:00:01.5", "00:01:02,25"),
         "times of day, with days": lambda: stamps("1 day 00:00:01", "2 days 00:00:00"),
         "past midnight": lambda: stamps("23:59:59", "00:00:00"),
+        "more than a day back": lambda: stamps("1 day 00:00:00.5", "00:00:00"),
         "twelve hours back": lambda: stamps("12:00:00", "00:00:00"),
         "dates": lambda: stamps("1970-01-01T00:00:01", "1970-01-01T02:00:02+01:00"),
         "dates of another kind": lambda: stamps("1970-01-01", "1970-01-02", dtype="M8[D]"),

@@ -62,6 +62,28 @@ def test_numbers_inside_structs_are_an_object_where_the_first_says_so(tmp_path, 
     assert isinstance(found, Unreadable) if is_object else found.tolist() == values
 
 
+@pytest.mark.parametrize(
+    ("kind", "line"),
+    [
+        ("categorical", 'x = double(x == "run")'),
+        ("string", 'x = double(x == "run")'),
+        ("datetime", "x = posixtime(x)"),
+        ("duration", "x = seconds(x)"),
+        ("table", "x = table2struct(x, 'ToScalar', true)"),
+        ("timetable", "x = table2struct(timetable2table(x), 'ToScalar', true)"),
+        ("function_handle", None),
+        ("containers.Map", "x as numbers"),
+    ],
+)
+def test_what_only_matlab_reads_is_told_with_what_to_write_there(tmp_path, kind, line):
+    save_v5(tmp_path / "x.mat", [("x", kind)])
+    with mat.holding(tmp_path / "x.mat") as held:
+        found = held["x"]
+        hint = f"; in MATLAB: {line}; and save again" if line else ""
+        assert found.read().why == f"is an object of class {kind}, which only MATLAB can read{hint}"
+        assert found.note == kind
+
+
 def test_numbers_of_another_type_are_said(tmp_path):
     save_v5(tmp_path / "x.mat", z=np.array([1j, 2]))
     with mat.holding(tmp_path / "x.mat") as held:
