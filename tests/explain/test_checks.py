@@ -132,6 +132,7 @@ def test_permuted_labels_are_tested_as_r_does():
 def test_five_allocations_cannot_differ_in_any_of_50_rois():
     assert map_measures.smallest_p_holm(5, 5, 50) == pytest.approx(0.609289017767)  # by R
     assert map_measures.smallest_p_holm(20, 20, 50) < 1e-5
+    assert map_measures.smallest_p_holm(3, 3, 50) == 1
 
 
 def test_removals_take_the_highest_first_and_the_unknown_last():

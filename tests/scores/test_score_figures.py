@@ -224,6 +224,14 @@ def three_with_tests():
     return auc, pd.DataFrame(pairs, columns=["a", "b", "p_holm"]).assign(test="ranksum")
 
 
+@pytest.mark.parametrize(("lowest", "bottom"), [(0.476, 0.45), (0.474, 0.4), (0.424, 0.35)])
+def test_aucs_stand_half_a_step_of_the_axis_or_more_above_its_end(lowest, bottom):
+    auc, _ = three_with_tests()
+    auc["auc"] += lowest - auc["auc"].min()
+    (axes,) = auc_figure.auc_by_decoder(auc).axes
+    assert axes.get_ylim()[0] == pytest.approx(bottom)
+
+
 def test_eight_decoders_have_14_mm_each():
     auc, _ = three_with_tests()
     many = pd.concat([auc.assign(decoder=auc["decoder"] + end) for end in ("", "2", "3")])
