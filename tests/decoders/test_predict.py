@@ -292,6 +292,7 @@ def test_the_linear_baseline_decodes_the_frames_of_the_cnn(paths, tmp_path):
     recordings = read_recordings([paths["m3_a"], paths["m3_b"]])
     cnn = predict.predict_cnn(trained_cnn(), recordings)
     model = linear.fit_linear(read_recordings([paths["m1_a"]]), pixels=8, C=1.0, frame_step=1)
+    assert (model[-1].C, model[-1].max_iter) == (1.0, 1000)  # steps, as of ROI signals
     got = linear.predict_linear(model, recordings, pixels=8)
     for name, session in cnn.items():
         np.testing.assert_array_equal(session.frame, got[name].frame)
