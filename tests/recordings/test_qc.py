@@ -223,6 +223,7 @@ def test_a_planted_fault_gets_its_verdict(fault):
             assert row["value"] == pytest.approx(value, **about), check
         fails = row["verdict"] == "fail"
         assert ("to leave it out: exclude: {s1: " in row["words"]) == fails
+        assert row["words"].endswith(f": {' '.join(check.split('_'))}}}") == fails
 
 
 def test_thresholds_come_from_the_config():

@@ -143,6 +143,13 @@ def test_a_frame_is_clear_that_is_four_times_as_near_to_its_own_channel(side, no
     assert turns._each_is_clear(10 - tiles[:, None], 4, lit, 2) == clear
 
 
+def test_where_a_channel_has_no_frame_before_what_follows_decides():
+    tiles = np.array([[0.0], [10], [0], [10], [0], [10]])
+    lit = [np.arange(0, 6, 2), np.arange(1, 6, 2)]
+    with warnings.catch_warnings(action="error"):  # of the mean of nothing
+        assert turns._each_is_clear(tiles, 1, lit, 2)
+
+
 def tiles_of(*values):
     return np.array(values, float).reshape(len(values), -1)
 
