@@ -226,6 +226,16 @@ def test_a_planted_fault_gets_its_verdict(fault):
         assert row["words"].endswith(f": {' '.join(check.split('_'))}}}") == fails
 
 
+def test_a_session_lists_the_checks_that_it_fails_and_those_that_warn():
+    checks = {"drift": "fail", "median_bout": "warn", "flashes": "pass", "rarer_state": "fail"}
+    table = pd.DataFrame({"check": [*checks, "drift"], "verdict": [*checks.values(), "pass"]})
+    table = table.assign(mouse="m", session=["a"] * 4 + ["b"])
+    of_a = {"verdict": "fail", "failed": ["drift", "rarer state"], "warned": ["median bout"]}
+    of_b = {"verdict": "pass", "failed": [], "warned": []}
+    rows = [{"mouse": "m", "session": "a"} | of_a, {"mouse": "m", "session": "b"} | of_b]
+    assert qc.by_session(table) == rows
+
+
 def test_thresholds_come_from_the_config():
     session = session_of(**bleached(0.2))
     assert verdicts(session)["verdict"]["bleaching"] == "warn"
