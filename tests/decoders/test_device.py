@@ -68,7 +68,9 @@ def test_an_environment_that_asks_for_tf32_leaves_no_switch_that_cannot_be_read(
     before = torch.get_float32_matmul_precision()
     try:
         torch.set_float32_matmul_precision("high")
+        torch.backends.cudnn.conv.fp32_precision = "ieee"
         resolve_device("cpu", None)
+        assert torch.backends.cudnn.conv.fp32_precision == "tf32"
         assert torch.backends.cuda.matmul.allow_tf32 is False  # as torch.compile asks
         assert torch.backends.cuda.matmul.fp32_precision == "ieee"
         assert torch.backends.cudnn.allow_tf32 is True

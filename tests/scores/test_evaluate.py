@@ -216,3 +216,11 @@ def test_verb_refuses_what_it_cannot_score(tmp_path, words, message):
 def test_verb_names_a_missing_file(tmp_path):
     with pytest.raises(FileNotFoundError, match="no such predictions file"):
         score(tmp_path, "--predictions", tmp_path / "none.h5")
+
+
+@pytest.mark.parametrize(("label", "state"), [(0, "rest"), (1, "run")])
+def test_a_mouse_of_one_state_has_no_auc_and_the_state_is_named(label, state):
+    one = SessionPredictions("m", np.arange(3), np.full(3, label), np.array([0.1, 0.2, 0.9]))
+    item = Predictions("d", "x", "a", "b", "m", {"s": one})
+    with pytest.raises(UserError, match=rf"all 3 test frames are {state}, .*labels of mouse m$"):
+        auc_tables.auc_table([item])
