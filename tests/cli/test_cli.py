@@ -13,7 +13,7 @@ import torch
 
 import fresh
 from kept import assert_kept
-from mesodecode import cli
+from mesodecode import __version__, cli
 from mesodecode.simulation import simulate
 from mesodecode.study import schema
 
@@ -136,6 +136,13 @@ def test_the_list_of_verbs_is_that_which_was_read(monkeypatch):
     """`HELP=write pytest -n 0 …` writes it anew."""
     monkeypatch.setenv("COLUMNS", "140")
     assert_kept(cli.parser().format_help(), Path(__file__).with_name("help.txt"), "HELP")
+
+
+def test_without_words_of_a_caller_those_of_the_shell_are_taken(monkeypatch, capsys):
+    monkeypatch.setattr(sys, "argv", ["mesodecode", "--version"])
+    with pytest.raises(SystemExit) as ended:
+        cli.main()
+    assert (ended.value.code, capsys.readouterr().out) == (0, f"mesodecode {__version__}\n")
 
 
 def test_a_bug_keeps_its_traceback(monkeypatch, capsys):
