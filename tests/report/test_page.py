@@ -219,12 +219,14 @@ def test_packed_figures_keep_what_they_show_to_a_thousandth_of_a_point(tmp_path)
     assert len(formats.picture(path, "p", packed=True)["image"]) < len(path.read_text()) / 2
 
 
+@pytest.mark.e2e
 def test_large_report_is_a_file_for_a_mailbox(large):
     assert large.stat().st_size < 15e6
     figures = sum(f.stat().st_size for f in large.parent.glob("figures/**/*.svg"))
     assert figures > 20e6  # bytes
 
 
+@pytest.mark.e2e
 @browser_only
 def test_figures_are_drawn_when_unfolded_and_for_paper(large, browser):
     assert browser.open(large) < 20  # 1 s on a desk
@@ -290,6 +292,7 @@ def test_cells_of_a_saved_table_are_numbers_and_words_that_programs_read(study, 
         assert browser.run(f"{made}(document.createElement('div'))") == expected, html
 
 
+@pytest.mark.e2e
 @browser_only
 @pytest.mark.parametrize(("width", "dark"), [(380, True), (1400, False)])
 def test_page_fits_and_keeps_the_rules_of_axe(large, browser, width, dark):

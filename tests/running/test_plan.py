@@ -99,7 +99,7 @@ def mesodecode_plan(folder: Path, *words: str) -> CompletedProcess:
     return fresh.Process("mesodecode.cli:main", "plan", *words, folder=folder).finish()
 
 
-@pytest.mark.slow
+@pytest.mark.e2e
 def test_demo_on_a_cluster_has_the_jobs_that_snakemake_counts(tmp_path, cluster):
     cluster(sinfo="main*|up|infinite|gpu:4|64|512000\n")
     shutil.copytree(ROOT / "slurm", tmp_path / "slurm")

@@ -374,6 +374,7 @@ def test_demo_leaves_the_mice_of_config_yaml_out(tmp_path):
     assert all(" --frames 30 --draws none " in line for line in cut) and len(cut) == 20
 
 
+@pytest.mark.e2e
 def test_published_study_is_planned_within_15_seconds(tmp_path):
     shutil.copy(ROOT / "config.yaml", tmp_path)  # the config that is read without --configfile
     study = studies.load(ROOT / "config.yaml")
