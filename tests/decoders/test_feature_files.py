@@ -159,6 +159,7 @@ def test_h5py_follows_the_links_of_an_allocation(made, tmp_path):
     with h5py.File(tmp_path / "f.h5") as file:
         assert file["m3/features"].shape == (40, file["m1/features"].shape[1])
         assert file["m3"].attrs["mouse"] == "m3" and not file["m3"].attrs["seen"]
+        assert file["m1"].attrs["seen"] and file["m2"].attrs["seen"]  # in training, to choose by
 
 
 def test_a_fingerprint_is_of_features_labels_and_segments_and_names_the_session():

@@ -100,6 +100,9 @@ def test_r2_is_that_of_sklearn_on_trials_and_averages(parts):
     assert rows["fraction"].isna().tolist() == [False] * 4 + [True]
     ceiling = 1 - 1 / stats.f_oneway(*(response[image == i] for i in range(12))).statistic
     np.testing.assert_allclose(rows["fraction"][:4], (rows["r2_average"] / ceiling)[:4])
+    of_r = rows["r_average"] / np.sqrt(ceiling)  # CC_norm of Schoppe et al. 2016
+    np.testing.assert_allclose(rows["r_normalised"][:4], of_r[:4])
+    assert rows["r_normalised"].isna().tolist() == [False] * 4 + [True]
 
 
 def test_r2_over_the_mean_is_0_for_who_knows_the_training_mean_only(parts):

@@ -511,9 +511,10 @@ def test_noise_is_as_large_as_the_steps_within_segments():
     signals = np.zeros((4000, 3))
     signals[:, 1] = rng.normal(0, 3, 4000)
     signals[2000:, 2] = 1e6  # a jump between segments, and nothing else
-    segment = np.repeat([7, 4], 2000)  # whatever their numbers
-    added = recording_noise.with_noise(signals, segment, rng) - signals
-    assert not added[:, [0, 2]].any()
+    for numbers in ([4, 7], [7, 4]):  # whatever they are
+        segment = np.repeat(numbers, 2000)
+        added = recording_noise.with_noise(signals, segment, rng) - signals
+        assert not added[:, [0, 2]].any()
     assert added[:, 1].std() == pytest.approx(3, rel=0.05)
     assert abs(np.corrcoef(added[1:, 1], added[:-1, 1])[0, 1]) < 0.05
     assert recording_noise.with_noise(signals, None, rng)[:, 2].std() > 1e4

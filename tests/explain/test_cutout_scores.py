@@ -267,6 +267,10 @@ def test_a_frozen_cnn_must_be_that_of_the_same_mice(tmp_path, capsys):
     more += ["--cnn", tmp_path / "cnn.pt"]
     line = refused(capsys, tmp_path, [session], *more, weights=tmp_path / "rnn.pt")
     assert "cnn.pt: trained or validated on other mice than" in line
+    for train, valid in ((("a", "b"), ("c",)), (("a",), ("b",))):  # that have one mouse in common
+        Trained("cnn", settings, train, valid, cnn.state_dict()).save(tmp_path / "cnn.pt")
+        line = refused(capsys, tmp_path, [session], *more, weights=tmp_path / "rnn.pt")
+        assert "cnn.pt: trained or validated on other mice than" in line
 
 
 # Tables ------------------------------------------------------------------------------------------

@@ -130,6 +130,10 @@ def test_frames_that_are_alike_by_chance_are_no_copy(tmp_path):
     check_apart([codes_of(tmp_path / f"{i}.h5", own[i] - 30 * i) for i in range(2)])  # 3 %
     with pytest.raises(UserError, match="100 frames of its movie"):
         check_apart([codes_of(tmp_path / f"{i}.h5", own[i] - 100 * i) for i in range(2)])
+    with pytest.raises(UserError, match="30 frames of its movie"):  # 5 % of a cut of it
+        check_apart(
+            [codes_of(tmp_path / f"{i}.h5", own[i][: 600 + 400 * i] - 430 * i) for i in range(2)]
+        )
 
 
 @pytest.mark.parametrize("shape", [(16, 16), (3, 4), (17, 31), (40, 25), (128, 128)])

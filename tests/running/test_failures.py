@@ -78,9 +78,10 @@ def test_hundreds_of_failures_are_a_few_lines(tmp_path):
         failed(failures, number, log(tmp_path, f"same{number}", "error: no space left\n"))
     for number in range(400, 420):
         failed(failures, number, log(tmp_path, f"own{number}", f"error: file {number}\n"))
+    failed(failures, 500, log(tmp_path, "again", "error: file 419\n"))
     lines = shown(failures).splitlines()
     assert lines[2:4] == [f"{tmp_path}/same0.log and 379 more:", "error: no space left"]
-    assert lines[-1] == "… and the logs of 16 more jobs that failed; see above" and len(lines) == 13
+    assert lines[-1] == "… and the logs of 17 more jobs that failed; see above" and len(lines) == 13
 
 
 def test_a_log_of_gigabytes_is_read_from_its_end(tmp_path):

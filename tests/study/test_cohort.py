@@ -121,6 +121,19 @@ def trained(allocations, *, test: str | None = None) -> Counter:
     return Counter(mouse for a in chosen for mouse in a.train)
 
 
+def test_training_mice_of_a_pair_follow_the_last_of_several_that_validate():
+    found = ids("12345", train=1, valid=2, choose="each_pair")
+    assert [one for one in found if "test-1" in one] == [
+        "train-4.valid-2+3.test-1",
+        "train-5.valid-2+4.test-1",
+        "train-3.valid-2+5.test-1",
+        "train-5.valid-3+4.test-1",
+        "train-2.valid-3+5.test-1",
+        "train-2.valid-4+5.test-1",
+    ]
+    assert "train-2.valid-1+4.test-3" in found  # 4, 5, 1, 2 follow mouse 3: 1 is the last
+
+
 @given(st.integers(5, 20), st.integers(1, 3), st.randoms())
 def test_each_pair_trains_all_mice_equally_often(n, train, random):
     mice = [f"m{i}" for i in range(n)]
