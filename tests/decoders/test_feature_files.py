@@ -7,12 +7,14 @@ import numpy as np
 import pytest
 import torch
 
-from make_decoders import run, write_recording
+from make_decoders import run, trained_cnn, write_recording
 from mesodecode.base.files import UserError
 from mesodecode.decoders import choose, feature_files, predictions, validation
+from mesodecode.decoders.extraction import extract
 from mesodecode.decoders.feature_files import epochs_in, read_features
 from mesodecode.decoders.passed import Passed
 from mesodecode.decoders.weights import load_epochs, load_trained
+from mesodecode.recordings.recording import read_recording
 
 torch.set_num_threads(1)
 CNN = ["--backbone", "test_efficientnet", "--pretrained", "none", "--epochs", 3, "--batch-size", 16]
@@ -159,7 +161,14 @@ def test_h5py_follows_the_links_of_an_allocation(made, tmp_path):
     with h5py.File(tmp_path / "f.h5") as file:
         assert file["m3/features"].shape == (40, file["m1/features"].shape[1])
         assert file["m3"].attrs["mouse"] == "m3" and not file["m3"].attrs["seen"]
-        assert file["m1"].attrs["seen"] and file["m2"].attrs["seen"]  # in training, to choose by
+
+
+def test_mice_that_a_cnn_was_trained_or_chosen_on_are_seen(made, tmp_path):
+    recordings = [read_recording(made / f"{mouse}.h5") for mouse in MICE]
+    extract({None: trained_cnn()}, recordings, tmp_path / "f.h5")  # of m1, by m2
+    with h5py.File(tmp_path / "f.h5") as file:
+        seen = {session.attrs["mouse"]: bool(session.attrs["seen"]) for session in file.values()}
+    assert seen == {"m1": True, "m2": True, "m3": False}
 
 
 def test_a_fingerprint_is_of_features_labels_and_segments_and_names_the_session():

@@ -945,7 +945,7 @@ def test_no_behavior_file_ends_in_an_error_of_a_library(tmp_path_factory, conten
 # --- the workflow ------------------------------------------------------------------------------
 
 
-@pytest.mark.slow
+@pytest.mark.e2e
 def test_a_bad_session_leaves_the_others_alone(lab):
     (lab / "data").mkdir()
     for session in ("a1", "b1", "c1", "d1"):

@@ -255,6 +255,7 @@ def test_curves_hold_what_is_drawn(study):
     assert (n == 2 * (N - 2)).all()
 
 
+@pytest.mark.e2e
 def test_without_predictions_of_validation_mice_there_is_no_threshold(study):
     few = study / "few.tsv"
     few.write_text("".join((study / "allocations.tsv").open().readlines()[:2]))

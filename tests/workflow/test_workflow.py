@@ -467,7 +467,7 @@ def test_no_internet_is_one_line_on_the_terminal_of_snakemake(lab):
     assert not list(lab.glob("results/weights/*"))
 
 
-@pytest.mark.slow
+@pytest.mark.e2e
 def test_a_backbone_without_a_map_of_pixels_ends_the_run_before_its_first_job(lab):
     config = STUDY | {
         "decoders": {"cnn": {"backbone": "test_convnext", "pretrained": "none"}, "gru": GRU},
