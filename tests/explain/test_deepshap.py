@@ -712,7 +712,7 @@ def test_the_rooms_one_name_brings_torch_only_where_it_is_used():
     assert "has no attribute 'shallow_shap'" in done.stderr
 
 
-@pytest.mark.e2e
+@pytest.mark.slow
 def test_a_large_background_stays_within_a_gigabyte():
     """Activations of 4,000 references would take 1 GB, and pairs of one window as much."""
     code = (
