@@ -453,3 +453,8 @@ def test_channels_of_one_light_are_doubted(capsys, n):
     with doubts() as found:
         read(one, n)
     assert not found and not capsys.readouterr().err
+    few = np.repeat([10.0, 1000.0], n)[:, None, None] * np.linspace(0.9, 1.1, H)[:, None]
+    with warnings.catch_warnings(), doubts() as found:  # a cycle in the dark, and one
+        warnings.simplefilter("error")
+        read(few * np.ones(W), n)
+    assert not found

@@ -141,17 +141,27 @@ def _tell_apart(tiles: np.ndarray, n: int) -> bool:
 
 
 def _unlike(tiles: np.ndarray, n: int) -> bool:
-    """Return whether frames (T, K) differ more from the next ones than from those a cycle after."""
-    apart = [np.square(tiles[lag:] - tiles[:-lag]).mean() for lag in range(1, n + 1)]
-    return bool(min(apart[:-1]) > ALIKE * apart[-1])
+    """Return whether frames (T, K) differ more from the next ones than from those a cycle after.
+
+    Of a cycle or less nothing tells, and they are taken for unlike.
+    """
+    return len(tiles) <= n or bool(_between(tiles, n) > ALIKE * _apart(tiles, n))
+
+
+def _between(tiles: np.ndarray, n: int) -> float:
+    """Return the least difference (mean square) of two of `n` channels of frames (T, K)."""
+    return min(_apart(tiles, lag) for lag in range(1, n))
+
+
+def _apart(tiles: np.ndarray, lag: int) -> float:
+    return float(np.square(tiles[lag:] - tiles[:-lag]).mean())
 
 
 def _take_turns(tiles: np.ndarray, n: int) -> bool:
     """Return whether `n` unlike images take turns in frames, tiles (T, K)."""
     if len(tiles) < 2 * n or not np.isfinite(tiles).all() or not _tell_apart(tiles, n):
         return False
-    unlike = min(np.square(tiles[lag:] - tiles[:-lag]).mean() for lag in range(1, n))
-    return bool(unlike > (UNLIKE * np.abs(tiles).mean()) ** 2)
+    return bool(_between(tiles, n) > (UNLIKE * np.abs(tiles).mean()) ** 2)
 
 
 def _changes(tiles: np.ndarray, n: int, dark: np.ndarray, length: int) -> list[int]:
