@@ -2,16 +2,19 @@
 
 pip install pytest-cov
 python benchmarks/planted_faults.py [--measure] [--seed 1] [--faults 100] [ROOM FILE FILE:LINE]
+python benchmarks/planted_faults.py [--measure] --list FAULTS
 
 Faults are such as an edit makes: a comparison or an operator turned, a number one off, a keyword
 left out, two arguments exchanged, a condition turned, a statement gone, a filter of a comprehension
 gone, an end of a slice moved, min for max, any for all, mean for median. They are drawn from all
-code of the rooms, files or lines named, of the whole package without a name. --measure runs the
-fast tests once and keeps which test runs which line; needed before the first faults, and after the
-code or the tests changed. A fault is caught if a test of its line, or the test file named as its
-module, fails. Each fault that is not is printed: some of them change nothing, which is for a person
-to say. Tests that do not end in `SECONDS` say nothing, and their fault is not counted. The tree is
-copied, and the copy is changed.
+code of the rooms, files or lines named, of the whole package without a name. --list plants faults
+that somebody wrote, such as change what a result means: JSON objects, one a line, of the file, the
+old text (which stands there once), the new one (as many lines) and why it matters. --measure runs
+the fast tests once and keeps which test runs which line; needed before the first faults, and after
+the code or the tests changed. A fault is caught if a test of its line, or the test file named as
+its module, fails. Each fault that is not is printed: some of them change nothing, which is for a
+person to say. Tests that do not end in `SECONDS` say nothing, and their fault is not counted. The
+tree is copied, and the copy is changed.
 
 Tests run in forks of one process that has collected them all, in which the functions of a module
 get the code that a fault makes of them. A fault in what runs at import takes some 4 s more: forks
@@ -42,7 +45,7 @@ from functools import cache
 from pathlib import Path
 from types import CodeType, FunctionType
 
-from small_faults import Part, faults_of, planted, runs_at_import, same
+from small_faults import Fault, as_fault, faults_of, listed, same
 
 ROOT = Path(__file__).parents[1]
 PACKAGE = Path("workflow/mesodecode")
@@ -87,6 +90,12 @@ def tests_by_line(file: Path) -> dict[int, list[str]]:
 
 def tests_of(file: Path, line: int, seconds: dict[str, float]) -> list[str]:
     """Return the tests that run a line, those of its room first, then its module's test files."""
+    if file.suffix != ".py":  # rules, pages: no line of them is measured
+        return [
+            str(test)
+            for room in ("workflow", "report")
+            for test in Path("tests", room).glob("test_*.py")
+        ]
     by_line = tests_by_line(file)
     contexts = set(by_line.get(line, []))
     if not contexts:  # constants are run with the statement that they are part of
@@ -277,24 +286,23 @@ def start_server() -> None:
     _forkserver.ensure_running = lambda: None
 
 
-def try_out(file: Path, part: Part, seconds: dict[str, float], passes: Passes) -> bool | None:
+def try_out(fault: Fault, seconds: dict[str, float], passes: Passes) -> bool | None:
     """Tell whether a fault is caught; None if nothing tells, or Python does not take it."""
-    node, new = part
-    text = file.read_text()
-    wrong = planted(text, node, new)
+    text = fault.file.read_text()
     try:
-        if same(wrong, text):
+        if fault.file.suffix == ".py" and same(fault.wrong, text):
             return None
     except SyntaxError:
         return None
-    tests = tests_of(file, node.lineno, seconds)
-    tests += [LIMITS] * runs_at_import(file, node)
-    passed = passes(tests, file, wrong)
+    tests = tests_of(fault.file, fault.line, seconds)
+    tests += [LIMITS] * fault.at_import
+    passed = passes(tests, fault.file, fault.wrong)
     if passed:
-        lines = difflib.unified_diff(text.splitlines(), wrong.splitlines(), n=0, lineterm="")
+        lines = difflib.unified_diff(text.splitlines(), fault.wrong.splitlines(), n=0, lineterm="")
         told = [line for line in list(lines)[2:] if line[:2] != "@@" and line[1:].strip(" )")]
+        place = f"{fault.file}:{fault.line}"
         print(
-            f"{file}:{node.lineno}: not caught by {len(tests)} tests", *told, sep="\n  ", flush=True
+            f"{place}: not caught by {len(tests)} tests {fault.why}", *told, sep="\n  ", flush=True
         )
     return None if passed is None else not passed
 
@@ -302,6 +310,7 @@ def try_out(file: Path, part: Part, seconds: dict[str, float], passes: Passes) -
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("of", nargs="*", default=["."], help="rooms, files or lines of the package")
+    parser.add_argument("--list", type=Path, help="faults of a list (JSON lines), all of them")
     parser.add_argument("--measure", action="store_true", help="first, which test runs which line")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--faults", type=int, default=100)
@@ -310,6 +319,7 @@ def main() -> None:
         measure(TIMES)
     if not (KEPT.exists() and TIMES.exists()):
         parser.error("which test runs which line is not known yet: give --measure, once")
+    lines = args.list and args.list.read_text().splitlines()
     ignored = shutil.ignore_patterns(".git", ".venv*", "results", "site", "__pycache__")
     with tempfile.TemporaryDirectory() as folder:
         copied = shutil.copytree(ROOT, Path(folder) / "tree", ignore=ignored, symlinks=True)
@@ -317,11 +327,12 @@ def main() -> None:
         sys.path.insert(0, str(copied / "workflow"))
         os.environ |= {"PYTHONPATH": str(copied / "workflow"), "OMP_NUM_THREADS": "1"}
         sys.dont_write_bytecode = False  # tests' asserts are rewritten once, not in each fork
-        caught, n = plant(drawn(args.of, args.seed, args.faults), seconds_of(TIMES))
+        faults = listed(lines) if lines else drawn(args.of, args.seed, args.faults)
+        caught, n = plant(faults, seconds_of(TIMES))
     print(f"{caught} of {n} caught, {caught / max(n, 1):.0%}")
 
 
-def drawn(of: list[str], seed: int, most: int) -> list[tuple[Path, Part]]:
+def drawn(of: list[str], seed: int, most: int) -> list[Fault]:
     """Draw faults of rooms, files or lines of the working folder."""
     random.seed(seed)
     faults = []
@@ -331,10 +342,10 @@ def drawn(of: list[str], seed: int, most: int) -> list[tuple[Path, Part]]:
         parts = ((file, part) for file in files for part in faults_of(file))
         faults += [(f, part) for f, part in parts if line in ("", str(part[0].lineno))]
     random.shuffle(faults)
-    return faults[:most]
+    return [as_fault(file, part) for file, part in faults[:most]]
 
 
-def plant(faults: list[tuple[Path, Part]], seconds: dict[str, float]) -> tuple[int, int]:
+def plant(faults: list[Fault], seconds: dict[str, float]) -> tuple[int, int]:
     """Plant faults into the tree of the working folder; return how many are caught, of how many."""
     import pytest
 
@@ -342,16 +353,16 @@ def plant(faults: list[tuple[Path, Part]], seconds: dict[str, float]) -> tuple[i
         importlib.import_module(name)
     caught = n = 0
 
-    def plant_all(faults: list[tuple[Path, Part]], passes: Passes) -> None:
+    def plant_all(faults: list[Fault], passes: Passes) -> None:
         nonlocal caught, n
-        for file, part in faults:
-            found = try_out(file, part, seconds, passes)
+        for fault in faults:
+            found = try_out(fault, seconds, passes)
             n += found is not None
             caught += bool(found)
             print(f"\r{n} planted, {caught} caught ", end="", file=sys.stderr, flush=True)
 
-    at_import = [fault for fault in faults if runs_at_import(fault[0], fault[1][0])]
-    in_functions = [fault for fault in faults if fault not in at_import]
+    at_import = [fault for fault in faults if fault.at_import]
+    in_functions = [fault for fault in faults if not fault.at_import]
     plant_all(at_import, passes_anew)
     if in_functions:
         plugin = Collected(lambda passes: plant_all(in_functions, passes))

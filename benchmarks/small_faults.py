@@ -1,12 +1,14 @@
-"""Small faults such as an edit makes: what a part of a file may be mistaken for."""
+"""Small faults such as an edit makes, and faults that somebody wrote."""
 
 from __future__ import annotations
 
 import ast
 import copy
+import json
 import random
 from collections.abc import Iterator
 from pathlib import Path
+from typing import NamedTuple
 
 PAIRS = [
     (ast.Lt, ast.LtE),
@@ -39,6 +41,16 @@ SYMMETRIC += ("logaddexp",)
 GUARDS = ("strict", "frozen")  # of what does not happen
 OTHER = dict(NAMES) | {b: a for a, b in NAMES} | {"sorted": "list", "abs": "float"}
 Part = tuple[ast.AST, str | None]  # a part of a file, and what it is mistaken for; None: forgotten
+
+
+class Fault(NamedTuple):
+    """A file's text with a fault in it."""
+
+    file: Path
+    line: int
+    wrong: str
+    at_import: bool = False
+    why: str = ""
 
 
 def faults_of(file: Path) -> Iterator[Part]:
@@ -114,6 +126,29 @@ def changed(node: ast.AST, **fields) -> Part:
     return node, ast.unparse(new)
 
 
+def as_fault(file: Path, part: Part) -> Fault:
+    node, new = part
+    wrong = planted(file.read_text(), node, new)
+    return Fault(file, node.lineno, wrong, runs_at_import(file, node))
+
+
+def listed(lines: list[str]) -> list[Fault]:
+    """Return faults that somebody wrote, of files of the working folder."""
+    faults = []
+    for one in map(json.loads, lines):
+        file = Path(one["file"])
+        text = file.read_text()
+        if text.count(one["old"]) != 1:
+            print(f"{file}: left out, it has no longer, or more than once: {one['old']}")
+            continue
+        wrong = text.replace(one["old"], one["new"])
+        pairs = enumerate(zip(text, wrong, strict=False))
+        line = text.count("\n", 0, next(n for n, (a, b) in pairs if a != b)) + 1
+        at_import = file.suffix == ".py" and not in_function(ast.parse(text), line)
+        faults.append(Fault(file, line, wrong, at_import, one["why"]))
+    return faults
+
+
 def planted(text: str, node: ast.AST, new: str | None) -> str:
     """Return a file's text with a part of it exchanged; lines below stay where they are."""
     whole = text.encode()
@@ -140,6 +175,12 @@ def runs_at_import(file: Path, node: ast.AST) -> bool:
                 bodies.append(limits(body))
     start, end = limits(node)
     return not any(first <= start and end <= last for first, last in bodies)
+
+
+def in_function(tree: ast.AST, line: int) -> bool:
+    """Tell whether a line of a file is in the body of a function."""
+    bodies = (node.body for node in ast.walk(tree) if isinstance(node, ast.FunctionDef))
+    return any(body[0].lineno <= line <= body[-1].end_lineno for body in bodies)
 
 
 def limits(node: ast.AST) -> tuple[tuple[int, int], tuple[int, int]]:
