@@ -645,6 +645,102 @@ def test_flags_arrive_under_their_names(name, monkeypatch, tmp_path):
         assert [line["learning_rate"] for line in found["lines"]] == [0.2, 0.5]
 
 
+MICE = [
+    [SimpleNamespace(mouse=m, shape=(9, 4, 4), frame_rate=30.0) for m in mice]
+    for mice in ("ab", "c", "d")
+]
+STARTED = SimpleNamespace(
+    **{"train_mice": ("a", "b"), "valid_mice": ("c",), "state": "weights of the start"},
+    settings={"backbone": "x"},
+)
+# verbs that train: line, what stands in for files, what their weights come from beside settings
+FITTED = "--out o --history h --checkpoint k.pt"
+INPUTS = {
+    "train-cnn": (
+        f"--train a b --valid c --labels-of s=t {FITTED}",
+        {"cli.decoders._label_donors.read_roles": MICE[:2]},
+        ["digest of abc", "s=t"],
+    ),
+    "train-cnn: of a file": (
+        f"--train a b --valid c --pretrained file:w.pt {FITTED}",
+        {
+            "cli.decoders._label_donors.read_roles": MICE[:2],
+            "base.files.sha256": lambda path: f"bytes of {path}",
+        },
+        ["digest of abc", "bytes of w.pt"],
+    ),
+    "train-roi": (
+        "--rnn gru --train a b --valid c --test d --decoder x --predictions p --labels-of s=t "
+        + FITTED,
+        {
+            "cli.decoders._label_donors.read_roles": MICE,
+            "recordings.roi_signals.session_signals": ([*"abcd"], []),
+            "recordings.roi_signals.roi_names": None,
+        },
+        ["digest of abcd", "s=t"],
+    ),
+    "train-rnn": (
+        f"--rnn gru --features f --train-mice a b --valid-mice c {FITTED}",
+        {
+            "cli.decoders.train_rnn._read": lambda paths, mice, epoch: [
+                f"{m} of {paths}" for m in mice
+            ],
+            "decoders.feature_files.fingerprint": lambda one: f"digest of {one}",
+            "decoders.inputs.normalising_of": {},
+            "decoders.inputs.Windows": None,
+        },
+        [f"digest of {mouse} of [PosixPath('f')]" for mouse in "abc"],
+    ),
+    "finetune": (
+        f"--rnn gru --start s.pt --train a b --valid c --labels-of s=t {FITTED}",
+        {
+            "cli.decoders._label_donors.read_roles": MICE[:2],
+            "cli.decoders.finetune.starts_of": {None: STARTED},
+            "decoders.weights.digest": lambda state: f"digest of {state}",
+            "recordings.baseline.normalising": {},
+        },
+        ["digest of abc", "s=t", "digest of weights of the start"],
+    ),
+    "stack-roi": (
+        "--rnn gru --recordings r --sets a+b a --decoders d=2 --labels-of d:s=t --out o "
+        "--checkpoint k.pt",
+        {
+            "recordings.recording.read_recordings": MICE[0],
+            "recordings.recording.target_of": RUN,
+            "recordings.roi_signals.session_signals": ([], []),
+            "cli.decoders._label_donors.exchange": lambda found, words: [],
+        },
+        ["digest of ab", "a+b", "a", "d=2", "d:s=t"],
+    ),
+    "train-encoding": (
+        "--responses a b --fold f --out o --weights w --history h --checkpoint k.pt",
+        {
+            "cli.encoding._data.of_network": ({}, *NETWORK[1:]),
+            "base.files.sha256": lambda path: f"bytes of {path}",
+        },
+        ["bytes of a", "bytes of b"],
+    ),
+}
+
+
+@pytest.mark.parametrize("name", INPUTS)
+def test_a_checkpoint_is_of_all_that_weights_come_from(name, monkeypatch):
+    """Else a training goes on, after a kill, from weights of other recordings or labels."""
+    words, stubs, inputs = INPUTS[name]
+    verb = name.partition(":")[0]
+    stubs = {f"mesodecode.{key}": value for key, value in stubs.items()} | {
+        "mesodecode.cli.decoders._training.fingerprint": lambda found: [
+            "digest of " + "".join(one.mouse for one in found)
+        ],
+        "mesodecode.cli.decoders._training.identity_of": lambda *of: of,
+        "mesodecode.cli.decoders._training.image_sets": [1, 2],
+        "mesodecode.decoders.objectives.trained_on": RUN,
+    }
+    target = "mesodecode.decoders.checkpoint.Checkpoint"
+    _, found, code = arguments(monkeypatch, f"{verb} {words}", target, stubs)["identity"]
+    assert (found, code.replace("_", "-")) == (inputs, verb)
+
+
 @pytest.mark.parametrize("name", DEVICES)
 def test_the_device_asked_for_is_what_computes(name, monkeypatch):
     """Without it all would be right, on the CPU."""

@@ -7,8 +7,8 @@ import os
 import re
 import signal
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
-from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -21,6 +21,7 @@ from mesodecode.cli import main
 from mesodecode.cli.decoders import _training
 from mesodecode.decoders.checkpoint import Checkpoint
 from mesodecode.recordings.preprocess import preprocess
+from mesodecode.recordings.recording import Recording
 from mesodecode.running import provenance
 from mesodecode.simulation import simulate
 from mesodecode.study import schema
@@ -293,19 +294,24 @@ def test_another_recording_setting_or_code_is_refused_and_no_finished_run(tmp_pa
     assert bound(path).finished() is None
 
 
-def test_a_recording_is_known_by_its_mouse_name_length_and_spread():
-    one = SimpleNamespace(mouse="m1", session="s1", stack_sd=2.5, labels=np.zeros(9))
-    assert _training.fingerprint([Sized(one)]) == ["m1/s1: 9 frames, SD 2.5"]
-    for change in ({"mouse": "m2"}, {"session": "s2"}, {"stack_sd": 2.50001}, {"labels": [0]}):
-        other = SimpleNamespace(**(vars(one) | change))
-        assert _training.fingerprint([Sized(other)]) != _training.fingerprint([Sized(one)])
-
-
-class Sized:
-    """What is read of a recording here."""
-
-    def __init__(self, of):
-        self.mouse, self.session, self.stack_sd, self.n = of.mouse, of.session, of.stack_sd, of
-
-    def __len__(self):
-        return len(self.n.labels)
+def test_a_recording_is_known_by_all_that_is_read_of_it():
+    """Labels by another speed, areas drawn anew or a turned movie are another training."""
+    arrays = {
+        "labels": np.array([0, 1, 1], np.uint8),
+        "decoded": np.array([0.5, 1, 2], np.float32),
+        "segment": np.array([0, 0, 1]),
+        "rois": np.array([[1, 2], [3, 4], [5, 6]], np.float32),
+        "pixel_mean": np.array([[1, 2], [3, 4]], np.float32),
+    }
+    one = Recording(
+        **{"path": Path("a.h5"), "session": "s1", "mouse": "m1", "frame_rate": 30.0, "speed": None},
+        **{"stack_sd": 2.5, "shape": (3, 2, 2)} | arrays,
+    )
+    (first,) = _training.fingerprint([one])
+    assert first.startswith("m1/s1: 3 frames, ")
+    assert _training.fingerprint([replace(one, path=Path("moved.h5"))]) == [first]
+    others = [{name: array[::-1]} for name, array in arrays.items()]
+    others += [{name: None} for name in ("decoded", "segment", "rois")]
+    others += [{"mouse": "m2"}, {"session": "s2"}, {"stack_sd": 2.5000001}, {"shape": (4, 2, 2)}]
+    found = [_training.fingerprint([replace(one, **other)])[0] for other in others]
+    assert len({first, *found}) == 1 + len(others)

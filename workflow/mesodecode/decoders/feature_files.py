@@ -11,7 +11,6 @@ allocation under the epoch that it chose; attribute `seen`: whether its CNN was 
 on that mouse.
 """
 
-import hashlib
 import json
 import os
 from collections.abc import Iterable, Sequence
@@ -20,10 +19,9 @@ from pathlib import Path
 from typing import Any
 
 import h5py
-import numpy as np
 
 from mesodecode.base.files import UserError
-from mesodecode.base.records import creating, reading
+from mesodecode.base.records import creating, reading, sha256_of
 from mesodecode.decoders.inputs import SessionFeatures
 from mesodecode.study.targets import Target
 
@@ -97,10 +95,8 @@ def _normalised(group: h5py.Group) -> dict[str, Any]:
 
 def fingerprint(session: SessionFeatures) -> str:
     """Return a digest of features and of the labels that go with them."""
-    hashed = hashlib.sha256()
-    for values in (session.features, session.labels, session.segment):
-        hashed.update(b"" if values is None else np.ascontiguousarray(values))
-    return f"{session.mouse}/{session.session}: {hashed.hexdigest()}"
+    digest = sha256_of(session.features, session.labels, session.segment)
+    return f"{session.mouse}/{session.session}: {digest}"
 
 
 def group_of(epoch: int) -> str:

@@ -29,6 +29,7 @@ import numpy as np
 
 from mesodecode.base import files
 from mesodecode.base.files import UserError, one_line, say
+from mesodecode.base.records import sha256_of
 from mesodecode.recordings import chunks
 from mesodecode.recordings.baseline import Baseline, fixed
 from mesodecode.study.correction_table import looks_ahead
@@ -100,6 +101,11 @@ class Recording:
         if base is None or base.sd is None:
             return np.full(len(self), self.stack_sd, np.float32)
         return base.sd[base.before]
+
+    def digest(self) -> str:
+        """Return the SHA-256 of what weights depend on; frames go in by their mean and SD."""
+        values = self.labels, self.decoded, self.segment, self.rois, self.pixel_mean
+        return sha256_of(*values, np.float64(self.stack_sd))
 
     def read_frames(self, start: int = 0, stop: int | None = None) -> np.ndarray:
         """Return frames start…stop as (n, H, W) in their own type."""

@@ -86,8 +86,8 @@ def image_sets(
 
 
 def fingerprint(recordings: Iterable[Recording]) -> list[str]:
-    """Return what tells a checkpoint that it goes with these recordings."""
-    return [f"{r.mouse}/{r.session}: {len(r)} frames, SD {r.stack_sd:.9g}" for r in recordings]
+    """Return what tells a checkpoint that it goes with these recordings, and with their labels."""
+    return [f"{r.mouse}/{r.session}: {len(r)} frames, {r.digest()}" for r in recordings]
 
 
 def identity_of(settings: dict[str, Any], inputs: Sequence[str], code: str) -> dict[str, Any]:
