@@ -130,20 +130,24 @@ def test_report_names_failing_sessions_in_its_head(study):
     rows[0] = (*about[0], "drift", 0.5, "px", 1.0, 3.0, "pass", "0.50 px")
     write_table(pd.DataFrame(rows, columns=qc.COLUMNS), table)
     assert "fail quality control" not in text_of(write_report(study, "qc.tsv"))
-    more = [(*each, qc.DOUBTS, 1, "", np.nan, np.nan, "warn", f"of {each[1]}") for each in about]
-    more.append(("2", "m2_s2", qc.DOUBTS, 1, "", np.nan, np.nan, "warn", "of a fourth"))
-    for n, said in (
-        (
-            1,
-            "1 of 3 sessions was read with a doubt of what its files say, on which results here ",
-        ),
+    sessions = [*about, ("2", "m2_s2"), ("2", "m2_s3")]
+    said = ["of one", "of two | of all", "of all", "of all | of three", "of all | of four"]
+    more = [
+        (*s, qc.DOUBTS, 1, "", np.nan, np.nan, "warn", w)
+        for s, w in zip(sessions, said, strict=True)
+    ]
+    for n, words in (
+        (1, "1 of 3 sessions was read with a doubt of what the files say, on which results here "),
+        (1, "hang: Checks of one (m1_s1)"),
         (2, "2 of 3 sessions were read with a doubt"),
-        (3, "m1_s1: of m1_s1; m1_s2: of m1_s2; m2_s1: of m2_s1. Checks"),
-        (4, "m2_s1: of m2_s1; and 1 more. Checks"),
+        (3, "Checks of all (m1_s2, m2_s1) of one (m1_s1) of two (m1_s2)"),
+        (4, "of all (m1_s2, m2_s1, m2_s2) of one (m1_s1) of two (m1_s2) and 1 more"),
+        (5, "5 of 5 sessions were"),
+        (5, "of all (m1_s2, m2_s1, m2_s2 and 1 more) of one (m1_s1) of two (m1_s2) and 2 more"),
     ):
         write_table(pd.DataFrame([*rows, *more[:n]], columns=qc.COLUMNS), table)
         head = text_of(write_report(study, "qc.tsv")).partition("AUC on mice")[0]
-        assert said in head and "Nothing that was looked at" not in head
+        assert words in head and "Nothing that was looked at" not in head
 
 
 def test_report_says_when_the_cohort_is_partial(study):

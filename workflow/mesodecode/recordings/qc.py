@@ -30,7 +30,7 @@ COLUMNS = [
 NUMBERS = ("value", "warn", "fail")
 FLASH = 0.05  # change of the mean brightness from one frame to the next, as a share of the mean
 TURNS = 0.5  # share of frames with such changes from which these are taken for wavelengths in turn
-DOUBTS = "doubts"  # the check of what was assumed
+DOUBTS, AND = "doubts", " | "  # the check of what was assumed, and what parts its words
 FULL_FRAME = 0.01  # share of saturated pixels that makes a frame a saturated one
 
 
@@ -135,7 +135,7 @@ def check_session(session: Session, settings: dict[str, Any]) -> pd.DataFrame:
         row = f"corrected: {effect['step']}", effect["value"], effect["unit"]
         rows.append((*row, np.nan, np.nan, "done", words))
     if session.doubts:
-        words = " | ".join(session.doubts)
+        words = AND.join(session.doubts)
         rows.append((DOUBTS, len(session.doubts), "", np.nan, np.nan, "warn", words))
     table = pd.DataFrame(rows, columns=COLUMNS[2:])
     table.insert(0, "mouse", session.recording.mouse)

@@ -300,8 +300,16 @@ def recordings(config: Mapping[str, Any], tables: Tables) -> Words:
         "checked": checked,
         "failing": [row for row in checked if row["verdict"] == "fail"],
         "warned": [row for row in checked if row["verdict"] == "warn"],
-        "doubted": [] if table is None else summaries.records(table[table["check"] == qc.DOUBTS]),
+        "doubts": {} if table is None else _doubts(table),
     }
+
+
+def _doubts(table: pd.DataFrame) -> dict[str, list[str]]:
+    """Return each doubt and the sessions that it is of; what most are read with comes first."""
+    rows = table[table["check"] == qc.DOUBTS]
+    rows = rows.assign(words=rows["words"].str.split(qc.AND, regex=False)).explode("words")
+    by_words = rows.groupby("words", sort=False)["session"].agg(list)
+    return dict(sorted(by_words.items(), key=lambda one: -len(one[1])))
 
 
 def provenance(config: Mapping[str, Any], tables: Tables) -> Words:
