@@ -24,7 +24,12 @@ CHAINS = {  # name -> settings, and light sources of frames
         None,
     ),
     "ratio": (TWO | {"dff": "mean", "hemodynamics": "ratio"}, None),
-    "counts": (TWO | {"signal_channel": 2, "reference_channel": 1, "hemodynamics": "ratio"}, None),
+    "counts": (
+        TWO
+        | {"signal_channel": 2, "reference_channel": 1, "hemodynamics": "ratio"}
+        | {"brain_mask": "brain.npy"},
+        None,
+    ),
     "causal": ({"dff": "mean", "baseline_window": 7.5, "baseline_causal": True}, None),
     "left_over": ({"channels": 3, "signal_channel": 3, "bleaching": True}, None),
     "masked": ({"dff": "percentile", "brain_mask": "brain.npy", "outside": "mean"}, None),

@@ -76,6 +76,7 @@ GROUPS = {
     "weak beside a sure one": (["m1/a.h5", "m1/shifts_reg.h5!", "m2/shifts_reg.h5!"], []),
     "calcium and blood": (["m1_405.tif", "m1_470.tif", "m2_470.tif", "m2_530.tif"], []),
     "calcium and two of blood": (["m1_470.tif", "m1_530.tif", "m1_405.tif", "m1_625.tif"], []),
+    "calcium and two of reflection": (["m1_470.tif", "m1_625.tif", "m1_530.tif"], []),
     "two of calcium": (["m1_470.tif", "m1_488.tif"], []),
     "two of blood": (["m1_530.tif", "m1_625.tif"], []),
     "unnamed light and blood": (["m1_ch1.tif", "m1_ch2.tif", "m2_470_ch1.tif", "m2_530.tif"], []),
