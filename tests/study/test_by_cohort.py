@@ -136,6 +136,12 @@ def test_rates_of_two_clocks_are_one_rate():
             assert "30 frames/s in lab, 30.6 in rig; set frame_rate" in refusal(**changes)
 
 
+def test_a_rate_as_near_that_of_the_slower_cohort_is_taken():
+    own = {"rig": {"recordings": {"frame_rate": 30}}}
+    slow = {"recordings": CONFIG["recordings"] | {"frame_rate": 20}, "by_cohort": own}
+    assert studies.resolve(CONFIG | slow | {"frame_rate": 21}).config["frame_rate"] == 21
+
+
 def test_simulated_cohorts_may_differ_in_rate_and_size():
     config = {k: v for k, v in CONFIG.items() if k != "recordings"}
     config["mice"] = {mouse: [f"{mouse}1"] for mouse in MICE}
@@ -163,6 +169,9 @@ def test_simulated_cohorts_may_differ_in_rate_and_size():
          "config: by_cohort.rig: frame_rate: 30 frames/s, but recordings has 20"),
         ({"by_cohort": {}, "frame_rate": 40},
          "config: frame_rate: 40 frames/s, but cohort lab has 30; frames that were never taken"),
+        ({"recordings": CONFIG["recordings"] | {"frame_rate": 20}, "frame_rate": 21.1,
+          "by_cohort": {"rig": {"recordings": {"frame_rate": 30}}}},  # of the slower cohort
+         "config: frame_rate: 21.1 frames/s, but cohort lab has 20; frames that were never taken"),
         ({"by_cohort": {"rat": {}}}, "config: by_cohort.rat: no such cohort; known: lab, rig"),
         ({"by_cohort": {"rig": {"simulate": {}}}}, "in all cohorts or in none; set simulate too"),
         ({"by_cohort": {"rig": {"recordings": {"movi": "x"}}}},

@@ -1203,6 +1203,31 @@ def test_a_file_is_of_a_session_that_began_within_ten_minutes_and_has_none(file,
     assert by_clock.pair_by_clock("behavior", [path], [session(behavior=path), session()]) == []
 
 
+@pytest.mark.parametrize(
+    ("begun", "files", "paired"),
+    [
+        (["1430"], ["142958", "143005"], {"1430": "142958"}),  # two of one session: the nearest
+        (["1430"], ["143005", "142958"], {"1430": "142958"}),
+        (["1430"], ["142955", "143005"], {}),  # which of two that are as near?
+        (["1430", "1440"], ["143600"], {"1440": "143600"}),  # one of two sessions
+        (["1430", "1440"], ["143500"], {}),
+        (["1430", "1440"], ["143600", "144001"], {"1440": "144001"}),  # the other is of neither
+        (["1430", "1440"], ["144001", "143001"], {"1430": "143001", "1440": "144001"}),
+    ],
+)
+def test_a_file_and_a_session_are_paired_if_each_is_nearest_the_other(begun, files, paired):
+    def named(time):
+        return PurePosixPath(f"m1_20240101_{time}.csv")
+
+    places = [Place((p.stem,), parsed(p, p.stem)) for p in map(named, begun)]
+    sessions = [Session(None, place, (), {}) for place in places]
+    found = by_clock.pair_by_clock("behavior", map(named, files), sessions)
+    wanted = {begin: named(time) for begin, time in paired.items()}
+    of = zip(begun, sessions, strict=True)
+    assert {begin: s.files["behavior"] for begin, s in of if s.files} == wanted
+    assert {path for path, *_ in found} == {*wanted.values()}
+
+
 def test_movies_and_components_are_in_the_order_of_their_paths():
     a, b, c = (PurePosixPath(f"{day}/m1.npy") for day in ("d1", "d2", "d3"))
     assert [unit.files for unit in units_of({c: 0, a: 0}, [], [b])] == [(a,), (b,), (c,)]

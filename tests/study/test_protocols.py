@@ -93,6 +93,11 @@ def test_corrections_by_later_frames_take_the_recording_so_nothing_is_strict():
     made = study(corrections={"bleaching": True})
     found = decoder_table.protocols_of(made.config, made.decoders).values()
     assert not {"strict", "first_unlabelled 5 min"} & {*found}
+    cohorts = {"lab": ["a", "b", "c"], "rig": ["d", "e"]}  # one of them is enough
+    for own, common in ((True, False), (False, True)):
+        rig = {"rig": {"corrections": {"bleaching": own}}}
+        part = study(corrections={"bleaching": common}, cohorts=cohorts, by_cohort=rig)
+        assert [*decoder_table.protocols_of(part.config, part.decoders).values()] == [*found]
     alone = study(corrections={"binning": 2, "dark_offset": 100})  # of each frame alone
     plain = study()
     found = decoder_table.protocols_of(alone.config, alone.decoders)
