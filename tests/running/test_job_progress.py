@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import logging
+from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
@@ -21,6 +22,7 @@ def job(number: int, rule: str, allocation: str | None = None, runtime: int | No
         message=f"{rule} {allocation or number}",
         wildcards={"allocation": allocation} if allocation else {},
         resources={} if runtime is None else {"runtime": runtime},
+        output=[f"results/{rule}.html", f"results/{number}"],
     )
 
 
@@ -132,12 +134,24 @@ def test_a_log_has_a_line_now_and_then_and_a_terminal_one_line():
         for number in range(40):
             run.start(number)
             run.end(number, 1)
-        run.progress.end(["a.log"])
+        run.progress.end(["a.log"], Path("results/table.html"))
         lines[type(to)] = to.getvalue().splitlines()
     log, screen = lines[io.StringIO], lines[Terminal]
     assert len(log) == 1 + 40 // 15 + 1  # the first, every 15 s, the end
     assert log[-1] == screen[-1] == "40 jobs done in 0:40; Snakemake's log: a.log"
     assert screen[-2].startswith("0:40: 40 of 40 jobs done") and "\n" not in screen[-2]
+
+
+def test_the_report_is_named_if_this_run_made_it():
+    run = Run(job(1, "fit"), job(2, "report"))
+    for number in (1, 2):
+        run.start(number)
+        run.end(number, 3)
+    run.progress.end(["a.log", "b.log"], Path("results/report.html"))
+    assert run.to.getvalue().splitlines()[-2:] == [
+        "2 jobs done in 0:06; Snakemake's log: a.log, b.log",
+        "Report: results/report.html",
+    ]
 
 
 def test_what_failed_runs_no_more_and_is_shown_on_a_line_of_its_own():

@@ -296,4 +296,4 @@ onerror:
 onsuccess:
     drop_results_of_training()
     if LINE:
-        PROGRESS.end(log)
+        PROGRESS.end(log, RESULTS / "report.html")

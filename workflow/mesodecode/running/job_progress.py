@@ -10,6 +10,7 @@ import sys
 import time
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable
+from pathlib import Path
 from typing import Any, TextIO
 
 VARIABLE = "MESODECODE_PROGRESS"  # set: show the line
@@ -21,7 +22,8 @@ class JobProgress(logging.Handler):
     """Listens to Snakemake and says which share of the jobs and allocations is done, and what runs.
 
     `jobs` returns the jobs that are to be run (asked once the first of them starts), as of
-    Snakemake's DAG: each with jobid, rule, message, wildcards and resources.
+    Snakemake's DAG: each with jobid, rule, message, wildcards, resources and
+    output.
 
     The time left takes for each job the mean of those of its rule that are done. A rule of which
     none is done takes the longer the more `runtime` it asks for, by the ratio that the others have.
@@ -94,11 +96,13 @@ class JobProgress(logging.Handler):
             words += f"; now: {running.message or running.rule.name}"
         return words
 
-    def end(self, logs: Iterable[str]) -> None:
-        """Say that all is done, and where Snakemake's own words are."""
+    def end(self, logs: Iterable[str], report: Path) -> None:
+        """Say that all is done, where Snakemake's own words are, and the report if it was made."""
         self._end_line()
         said = f"{len(self._done)} jobs done in {_duration(self._clock() - self._start)}"
         print(f"{said}; Snakemake's log: {', '.join(logs)}", file=self._to)
+        if any(str(report) in job.output for job in self._jobs.values()):
+            print(f"Report: {report}", file=self._to)
 
     @staticmethod
     def _allocation(job: Any) -> str | None:
