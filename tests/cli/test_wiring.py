@@ -788,3 +788,11 @@ def test_warm_tells_snakemake_to_show_one_line(monkeypatch, words, said):
     found = arguments(monkeypatch, line, "mesodecode.running.warm.serve", {})
     assert found["command"] == ["snakemake", "--cores", "2"]
     assert os.environ[job_progress.VARIABLE] == said
+
+
+@pytest.mark.parametrize("status", [0, 1, 3])
+def test_warm_ends_as_its_command_does(monkeypatch, status):
+    monkeypatch.setattr("mesodecode.running.warm.serve", lambda command, main: status)
+    with pytest.raises(SystemExit) as end:
+        cli.main(["warm", "snakemake"])
+    assert end.value.code == status

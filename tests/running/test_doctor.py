@@ -36,11 +36,13 @@ def test_ten_lines_and_exit_status(here, capsys, monkeypatch):
     assert list(names) == wanted.split()
     assert set(states) <= {OK, WARN, SKIPPED}
     assert list(here.iterdir()) == []
-    monkeypatch.setitem(doctor.CHECKS, "disk", lambda: (FAIL, "full; free some"))
+    failing = {"HDF5": (FAIL, "no filters"), "disk": (FAIL, "full; free some")}
+    for name, found in ({"SLURM": (WARN, "slow")} | failing).items():
+        monkeypatch.setitem(doctor.CHECKS, name, lambda found=found: found)
     assert cli.main(["doctor"]) == 1
     out, err = capsys.readouterr()
     assert "FAIL  disk      full; free some" in out.splitlines()
-    assert err == "mesodecode doctor: error: not ready: disk (see above)\n"
+    assert err == "mesodecode doctor: error: not ready: HDF5, disk (see above)\n"
 
 
 def test_a_check_that_breaks_is_a_line_and_the_others_go_on(here, monkeypatch):

@@ -42,6 +42,7 @@ def test_whole_files_and_those_of_locks_and_lists_stay(tmp_path):
     for name in names:
         (tmp_path / name).write_text("whole")
         os.utime(tmp_path / name, (0, 0))
+    (tmp_path / ".view.snapshot.html").chmod(0o640)  # which a group reads
     (tmp_path / ".in.abcdefgh").mkdir()
     halves.drop(tmp_path)
     assert {path.name for path in tmp_path.iterdir()} == {*names, ".in.abcdefgh"}

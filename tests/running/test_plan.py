@@ -43,7 +43,7 @@ STUDY = {
 # What the commands of a cluster print: a CPU partition (the default) and one of GPUs.
 SINFO = """main*|up|1-00:00:00|(null)|16|64000
 main*|up|1-00:00:00|(null)|32|128000
-gpu|up|12:00:00|gpu:a100:4(S:0-1)|32|256000
+gpu|up|12:00:00|gpu:a100:4(S:0-1)|24|256000
 old|down|infinite|gpu:2|8|32000
 untyped|up|infinite|gpu:2(S:0)|8|32000
 """
@@ -638,6 +638,7 @@ def test_weights(tmp_path, monkeypatch):
         ({"where": {"kind": "b"}}, "FAIL t.tsv: no column kind; the columns are"),
         ({"source": "bare.tsv"}, "FAIL bare.tsv: no column test_mouse; the columns are model, auc"),
         ({"source": "results/lab/tables/auc.tsv"}, ""),  # is made by the run
+        ({"source": "results/rig/tables/auc.tsv"}, "FAIL no file results/rig/tables/auc.tsv; see"),
     ],
 )
 def test_tables_that_comparisons_read(tmp_path, monkeypatch, change, words):
@@ -685,6 +686,18 @@ def gpu_job(**resources) -> list[Job]:
         ([job(runtime=1441)], "main: train_cnn asks for 1441 min (runtime), the limit is 1440"),
         ([job(threads=33)], "asks for 33 cores and 0 MB, which no node has"),
         ([job(mem_mb=128001)], "asks for 1 cores and 128001 MB, which no node has"),
+        # one node must have all of it
+        ([job(threads=16, mem_mb=65000)], "main: fits"),
+        (gpu_job(threads=25, mem_mb=129000, slurm_partition="main,gpu"), "25 cores and 129000 MB,"),
+        (gpu_job(threads=24, mem_mb=256000, slurm_partition="main,gpu"), "main,gpu: fits"),
+        (
+            gpu_job(threads=25, slurm_partition="main,gpu"),
+            "main,gpu: train_cnn asks for gpu:1, nodes with the rest have no GPU",
+        ),
+        (
+            gpu_job(runtime=721, slurm_partition="main,gpu"),
+            "main,gpu: train_cnn asks for gpu:1, nodes with the rest have no GPU",
+        ),
         # members of a group run one after another
         ([job(runtime=700), job(runtime=740)], "main: fits"),
         ([job(runtime=700), job(runtime=741)], "asks for 1441 min"),
@@ -696,7 +709,7 @@ def gpu_job(**resources) -> list[Job]:
         (gpu_job(gpu=0, gres="gpu:h100:1"), "asks for h100:1, nodes have a100:4"),
         (gpu_job(gpu_model="h100"), "asks for h100:1, nodes have a100:4"),
         (gpu_job(runtime=721), "train_cnn asks for 721 min (runtime), the limit is 720"),
-        (gpu_job(runtime=1440, slurm_partition="main,gpu"), "main,gpu: fits"),
+        (gpu_job(runtime=1440, gpu=0, slurm_partition="main,gpu"), "main,gpu: fits"),
         (gpu_job(slurm_partition="gpu,typo"), "no 'typo'; slurm_partition in the profile: one of"),
         (gpu_job(gres="gpu:a100-80gb:1", gpu=0), "'gpu:a100-80gb:1', a name that the SLURM exec"),
         (gpu_job(gpu_model="a100-80gb"), "'a100-80gb', a name that the SLURM executor refuses"),
@@ -708,6 +721,7 @@ def gpu_job(**resources) -> list[Job]:
         (gpu_job(slurm_partition="old"), "old is down"),
         (gpu_job(gpu=2, slurm_partition="untyped"), "untyped: fits"),
         (gpu_job(gpu=3, slurm_partition="untyped"), "asks for gpu:3, nodes have gpu:2"),
+        (gpu_job(gpu=2, gpu_model="a100", slurm_partition="untyped"), "for a100:2, nodes have gpu"),
     ],
 )
 def test_partition_has_what_jobs_ask_for(cluster, submission, words):
@@ -722,17 +736,21 @@ def test_partition_has_what_jobs_ask_for(cluster, submission, words):
     [
         ([{"a100": 2}, {"h200": 4}], {"max_gpu": 4, "available_gpu_models": ["a100", "h200"]}),
         ([{"a100": 2}, {}], {"max_gpu": 2, "available_gpu_models": ["a100"]}),
+        ([{"v100": 1, "a100": 3}], {"max_gpu": 3, "available_gpu_models": ["a100", "v100"]}),
         ([{"a100": 2}, {"": 4}], {"max_gpu": 4}),  # of some nobody says which
         ([{"": 2}], {"max_gpu": 2}),
         ([{}], {}),
     ],
 )
 def test_models_of_gpus_are_those_of_a_partition_whose_nodes_all_tell_theirs(gpus, limits):
-    nodes = [partitions.Nodes("gpu", True, None, each, 8, 1000 * i) for i, each in enumerate(gpus)]
-    found = partitions._limits({"max_runtime": "1-0"}, nodes, {"MaxCPUsPerNode": "4"})
-    largest = 1000 * (len(gpus) - 1)
-    own = {"max_runtime": "1-0", "max_threads": 4, "max_mem_mb": largest}
-    assert found == own | limits
+    most = len(gpus) - 1
+    nodes = [
+        partitions.Nodes("gpu", True, None, each, 8 + i, 1000 * i) for i, each in enumerate(gpus)
+    ]
+    for shown, threads in (("4", 4), ("UNLIMITED", 8 + most), ("0", 8 + most), ("99", 8 + most)):
+        found = partitions._limits({"max_runtime": "1-0"}, nodes, {"MaxCPUsPerNode": shown})
+        own = {"max_runtime": "1-0", "max_threads": threads, "max_mem_mb": 1000 * most}
+        assert found == own | limits
 
 
 @pytest.mark.parametrize(
@@ -821,7 +839,7 @@ PartitionName=untyped
 """
 PARTITIONS = {
     "main": {"max_runtime": "1-00:00:00", "max_threads": 32, "max_mem_mb": 100000},
-    "gpu": {"max_runtime": "12:00:00", "max_nodes": 1, "max_threads": 32, "max_mem_mb": 256000}
+    "gpu": {"max_runtime": "12:00:00", "max_nodes": 1, "max_threads": 24, "max_mem_mb": 256000}
     | {"max_gpu": 4, "available_gpu_models": ["a100-80gb"]},
 }
 
@@ -929,7 +947,10 @@ def test_command_that_fails_is_a_warning_with_its_last_words(cluster, tmp_path):
 
 @pytest.mark.parametrize(
     ("limit", "minutes"),
-    [("infinite", None), ("30:00", 30), ("12:00:00", 720), ("1-00:00:00", 1440), ("2-12", 3600)],
+    [
+        *(("infinite", None), ("30:00", 30), ("12:00:00", 720), ("1-00:00:00", 1440)),
+        *(("2-12", 3600), ("1-02:30", 1590), ("45:30", 45.5), ("00:00:06", 0.1)),
+    ],
 )
 def test_time_limits(limit, minutes):
     assert partitions.minutes(limit) == minutes

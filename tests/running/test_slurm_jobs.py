@@ -63,6 +63,9 @@ def test_a_controller_that_is_away_stops_the_start(commands):
     Path("squeue").write_text("#!/bin/sh\necho Unable to contact slurm controller >&2\nexit 1\n")
     with pytest.raises(UserError, match=r"squeue cannot tell: Unable to contact .*; try again"):
         slurm.cancel("run")
+    Path("squeue").write_text("#!/bin/sh\nexit 1\n")
+    with pytest.raises(UserError, match=r"squeue cannot tell: ended with status 1; try again"):
+        slurm.cancel("run")
 
 
 def test_a_controller_that_hangs_stops_the_start(commands, monkeypatch):

@@ -161,14 +161,14 @@ def _limits(made: dict[str, Any], mine: Sequence[Nodes], settings: dict[str, str
         limit = settings.get(key, "")
         return min(node, int(limit)) if limit.isdigit() and int(limit) else node
 
-    gpus = max((max(n.gpus.values(), default=0) for n in mine), default=0)
+    gpus = max(number for n in mine for number in (0, *n.gpus.values()))
     limits = {key: made[key] for key in ("max_runtime", "max_nodes", "cluster") if key in made}
     limits["max_threads"] = most(max(n.cores for n in mine), "MaxCPUsPerNode")
     limits["max_mem_mb"] = most(max(n.memory for n in mine), "MaxMemPerNode")
     if gpus:
         limits["max_gpu"] = gpus
-    models = sorted({model for n in mine for model in n.gpus if model})
-    if models and all("" not in n.gpus for n in mine):
+    models = sorted({model for n in mine for model in n.gpus})
+    if models and "" not in models:
         limits["available_gpu_models"] = models
     return limits
 

@@ -211,13 +211,18 @@ def _partitions(run: DryRun) -> Iterable[Check]:
 
 
 def _faults(submission: list[Job], kinds: list[Nodes]) -> Iterable[str]:
-    """Yield what a submission asks for that no node of its partition has."""
+    """Yield what a submission asks for that no node of its partition has.
+
+    All of it must be on one: what is asked of GPUs is asked of the nodes that have the rest.
+    """
     rule, run_time = submission[0].rule, sum(j.resources.get("runtime", 0) for j in submission)
-    if all(n.minutes is not None and n.minutes < run_time for n in kinds):
+    timely = [n for n in kinds if n.minutes is None or n.minutes >= run_time]
+    if not timely:
         most = max(n.minutes for n in kinds)
         yield f"{rule} asks for {run_time} min (runtime), the limit is {most:.0f}"
     cores, memory = (max(map(size, submission)) for size in (lambda j: j.threads, _memory))
-    if not any(n.cores >= cores and n.memory >= memory for n in kinds):
+    large = [n for n in timely or kinds if n.cores >= cores and n.memory >= memory]
+    if not large:
         yield f"{rule} asks for {cores} cores and {memory} MB, which no node has"
     if refused := partitions.refused_gpu(submission):
         yield (
@@ -227,10 +232,14 @@ def _faults(submission: list[Job], kinds: list[Nodes]) -> Iterable[str]:
         )
         return
     number, kind = max((job.gpu for job in submission), key=lambda gpu: gpu[0])
-    if number and not any(_has(n.gpus, number, kind) for n in kinds):
-        has = sorted({f"{k or 'gpu'}:{v}" for n in kinds for k, v in n.gpus.items()})
-        asked = f"{kind or 'gpu'}:{number}"
-        yield f"{rule} asks for {asked}, nodes have {', '.join(has) or 'no GPU'}"
+    left = large or timely or kinds
+    if number and not any(_has(n.gpus, number, kind) for n in left):
+        has = sorted({f"{k or 'gpu'}:{v}" for n in left for k, v in n.gpus.items()})
+        asked, which = (
+            f"{kind or 'gpu'}:{number}",
+            "" if len(left) == len(kinds) else " with the rest",
+        )
+        yield f"{rule} asks for {asked}, nodes{which} have {', '.join(has) or 'no GPU'}"
 
 
 def _memory(job: Job) -> int:

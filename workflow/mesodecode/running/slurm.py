@@ -58,7 +58,9 @@ def _queue(name: str) -> list[str]:
 def _ask(*command: str) -> str:
     try:
         done = subprocess.run(command, capture_output=True, text=True, timeout=60)
-        said = done.stderr if done.returncode else None
+        said = None
+        if done.returncode:
+            said = done.stderr.strip() or f"ended with status {done.returncode}"
     except subprocess.TimeoutExpired:
         said = "no answer within 60 s"
     if said is not None:
