@@ -757,6 +757,10 @@ def test_the_device_asked_for_is_what_computes(name, monkeypatch):
 # verbs that take recordings of several sizes: line, what stands in for files
 OF_ANY_SIZE = {
     "image-shift": ("--out o", {}),
+    "shift": (
+        "--decoder d --allocations a --predictions p --validation v --out o",
+        of("base.tables.read_table"),
+    ),
     "roi-correlation": ("--out o --summary s --figure f", {}),
     "cohort": ("--out o", {}),
     "dropped-rois": ("--normalise dff --out o", {}),

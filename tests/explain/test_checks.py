@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import itertools
+import warnings
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -84,6 +85,8 @@ def test_stability_is_the_mean_over_pairs_by_test_mouse():
     assert map_measures.stability(maps, np.array(["a", "a", "b"])) == pytest.approx((-0.9, 0.8))
     different, same = map_measures.stability(maps, np.array(["a", "b", "c"]))
     assert different == pytest.approx(-1 / 3) and np.isnan(same)
+    with warnings.catch_warnings(action="error"):  # of numpy, of which a user makes nothing
+        assert np.isnan(map_measures.stability(maps, np.array(["a"] * 3))[0])
 
 
 def test_change_with_noise_by_hand():

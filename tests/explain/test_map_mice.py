@@ -81,6 +81,8 @@ def test_five_mice_show_intervals_and_say_that_no_test_can():
     assert table["p_max_t"].min() == 0.0625
     words = as_written(map_mice.in_words(table, "areas"), "map_mice_too_few")
     assert "over the 5 test mice, which are too few" in words and "less than 0.0625" in words
+    words = map_mice.in_words(table.assign(p_smallest=0.05), "areas")  # not below the level
+    assert "less than 0.05." in words
 
 
 def test_rois_are_tested_against_permuted_labels_and_by_themselves_not():

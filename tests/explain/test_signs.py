@@ -148,7 +148,7 @@ def test_tables_by_hand():
     assert times["roi"].tolist() == [1, 1, 1, 2, 2, 2]
     assert times["frame"].tolist() == [-1, 0, 1] * 2
     assert times["name"].tolist() == ["1"] * 3 + ["2"] * 3
-    named = [dataclasses.replace(item, names=("V1", "M1")) for item in (one, two)]
+    named = [dataclasses.replace(one, names=("V1", "M1")), two]  # by the first of them
     assert shap_tables.time_table(named)["name"].tolist() == ["V1"] * 3 + ["M1"] * 3
     assert shap_tables.signed_table(named)["name"].tolist() == ["V1", "M1"]
     assert shap_tables.roi_table(named)["name"].tolist() == ["V1", "M1"]

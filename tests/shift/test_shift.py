@@ -403,9 +403,10 @@ def test_a_prediction_is_least_squares_of_other_mice_and_of_simulated_ones():
 def test_the_mean_of_the_other_mice_stands_beside_a_prediction():
     table = cohort_table(mice=4)
     table["auc"] = [0.9, 0.7, 0.6, 0.6, 0.7, NAN, 0.5, 0.5]  # of two sessions a mouse
-    found = predicted_auc.predict(table)
+    third = table.iloc[[0]].assign(auc=0.8 + 0.03, session="m0_2")  # and one more: mean .81
+    found = predicted_auc.predict(pd.concat([table, third], ignore_index=True))
     assert found["others_auc"][0] == pytest.approx((0.6 + 0.7 + 0.5) / 3)
-    assert found["others_auc"][5] == pytest.approx((0.8 + 0.6 + 0.5) / 3)
+    assert found["others_auc"][5] == pytest.approx((0.81 + 0.6 + 0.5) / 3)
 
 
 def test_what_predictions_were_worth_by_hand():
@@ -727,7 +728,11 @@ def test_a_mouse_counts_once_however_many_sessions_it_has():
 
 @pytest.mark.parametrize(("limits", "verdict"), [([25, 40], "shifted"), ([31, 40], None)])
 def test_the_verb_judges_by_the_thresholds_that_it_is_given(tmp_path, monkeypatch, limits, verdict):
-    monkeypatch.setattr("mesodecode.base.plots.save", lambda *_, **__: None)  # tested by itself
+    saved = []
+    monkeypatch.setattr(
+        "mesodecode.base.plots.save", lambda *given, **text: saved.append((*given, text))
+    )
+    monkeypatch.setattr(shift_figure, "page", lambda _, settings: settings)  # tested by itself
     table = cohort_table()
     files = {"shift": table[columns.measure_columns()], "images": pictures(rotation=31.0)}
     usual = table[["test_mouse", "session"]].set_axis(["mouse", "session"], axis=1)[1:]
@@ -743,6 +748,9 @@ def test_the_verb_judges_by_the_thresholds_that_it_is_given(tmp_path, monkeypatc
     turned = made["why"].str.contains("turned by 30")
     assert turned[turned].index.tolist() == (["m0_0"] if verdict else [])
     assert not verdict or made.loc["m0_0", "verdict"] == verdict
+    ((settings, prefix, text),) = saved
+    assert settings["rotation"] == limits and str(prefix) == str(tmp_path / "f")
+    assert text["caption"] == shift_figure.caption(made.reset_index())
 
 
 def test_the_figure_counts_the_sessions_of_each_verdict():

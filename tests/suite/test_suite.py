@@ -230,11 +230,11 @@ def test_failures_foreseen_are_counted_by_hand():
         assert all(np.isnan(v) for v in suite.foreseen(nothing, "net", auc, 0.8).values())
 
 
-def study_of(folder: Path, wrong: str = "", **simulate) -> Path:
+def study_of(folder: Path, wrong: str = "", record=(0, 1, 0, 1), **simulate) -> Path:
     """Results of a study of three mice with a session each, by hand: decoder net, 1:1:1.
 
-    Of each test mouse four frames are decoded, with probabilities .1 .2 .3 .4 and labels on record
-    0 1 0 1 (AUC .75: of four pairs one is wrong); the mice run in the last two (AUC 1). Of mouse
+    Of each test mouse four frames are decoded, with probabilities .1 .2 .3 .4 and labels on
+    `record` (AUC .75: of four pairs one is wrong); the mice run in the last two (AUC 1). Of mouse
     `wrong` the probabilities are the other way round (AUC .25, and 0).
     """
     config = {
@@ -257,10 +257,10 @@ def study_of(folder: Path, wrong: str = "", **simulate) -> Path:
         with h5py.File(folder / f"simulated/{mouse}_s1_truth.h5", "w") as truth:
             truth["label"] = np.array([0, 0, 0, 0, 0, 1, 1, 0], np.uint8)
             truth["roi_xy"] = np.zeros((50, 2))
-            truth.attrs.update(schema.defaults("simulate"))
+            truth.attrs.update(schema.defaults("simulate", **simulate) | {"by_mouse": 0})
         said = np.array([0.1, 0.2, 0.3, 0.4])
         said = 0.5 - said if mouse == wrong else said
-        made = SessionPredictions(mouse, np.arange(3, 7), np.array([0, 1, 0, 1]), said)
+        made = SessionPredictions(mouse, np.arange(3, 7), np.array(record), said)
         item = predictions.bind("net", allocation, {f"{mouse}_s1": made}, "strict")
         item.write(folder / f"predictions/net/{allocation.id}.h5")
         items.append(item)
@@ -343,12 +343,12 @@ def test_intervals_are_over_mice_within_what_an_auc_can_be(tmp_path):
     assert [row[name] for name in names] == pytest.approx([1, 0, 0, (0.1 + 0.9) / 2, 0.5])
     assert row["said"] == "qc m1; shift m1, m3; chance"
     assert (row["n_should"], row["n_silent"], row["n_false"]) == (0, 5, 2)  # qc m1 and shift m1
-    # where all mice have AUC 1, it may not
-    near = study_of(tmp_path / "b")
+    # where all mice have AUC 1, it may not, though by the labels on record all are at chance
+    near = study_of(tmp_path / "b", record=(0, 1, 1, 0))
     for name in ("confounds", "chance"):
         write_table(made[name], near / f"tables/{name}.tsv")
     (row,) = suite.table([near]).to_dict("records")
-    assert (row["said"], row["n_false"], row["auc_low"]) == ("qc m1; chance", 2, 0.75)
+    assert (row["said"], row["n_false"], row["auc_low"]) == ("qc m1; chance", 2, 0.5)
 
 
 def test_stages_are_spoken_of_whose_tables_are_there(tmp_path):
@@ -415,6 +415,14 @@ def test_a_decoder_without_a_map_has_no_marks_for_one(tmp_path, maps):
     marks = [name for name in suite.COLUMNS if name.startswith(("relevance_", "time_"))]
     assert len(marks) == 6
     for name in (*marks, "average_precision", "chance_precision", "signs_right"):
+        assert np.isnan(row[name])
+
+
+def test_where_nothing_was_planted_there_is_nothing_to_find(tmp_path):
+    (row,) = suite.table([study_of(tmp_path / "a", run_signal=0)]).to_dict("records")
+    assert (row["importance"], row["should_say"]) == ("shap", "chance")
+    names = [name for name in suite.COLUMNS if name.startswith(("relevance_", "time_"))]
+    for name in (*names, "average_precision", "chance_precision", "signs_right"):
         assert np.isnan(row[name])
 
 
