@@ -89,10 +89,11 @@ def make_weights(folder, kind, mice=("a",), base=None, **how):
             one.save(folder / f"{name}.pt")
         return [folder / f"{name}.pt" for name in made]
     if kind in ("gru", "tcn"):
-        settings = schema.defaults("roi_rnn", input="rois", rnn=kind, half_window=W) | how
-        settings |= {"hidden_size": 5, "dropped": []}
+        settings = schema.defaults("roi_rnn", input="rois", rnn=kind, half_window=W)
+        settings |= {"hidden_size": 5, "dropped": []} | how
         torch.manual_seed(2)
-        state = networks.rnn_decoder(3, settings).state_dict()
+        n_features = len(settings["rois"]) if settings["others"] == "drop" else 3
+        state = networks.rnn_decoder(n_features, settings).state_dict()
         weights.Trained("roi_rnn", settings, mice, ("v",), state).save(folder / f"{kind}.pt")
         return [folder / f"{kind}.pt"]
     settings = schema.defaults("roi_classical", input="rois", model=kind, half_window=W) | how

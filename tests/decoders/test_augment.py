@@ -1,17 +1,21 @@
 """Augmentation, against moves and turns that NumPy makes."""
 
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 import torch
 
+from mesodecode.cli.decoders._training import image_sets
 from mesodecode.decoders import augment
 from mesodecode.decoders.augment import Augment
 
 
 @pytest.fixture
 def draws(monkeypatch):
-    """Let every uniform draw be 1: the largest move or angle. Normal draws are 1, too."""
-    monkeypatch.setattr(augment.torch, "rand", lambda *shape: torch.ones(*shape))
+    """Let the draws be the largest angle and move in x, half of it back in y, and 1 SD."""
+    drawn = torch.tensor([[1.0], [1.0], [-0.5]])
+    monkeypatch.setattr(augment.torch, "rand", lambda _, n: (drawn.repeat(1, n) + 1) / 2)
     monkeypatch.setattr(augment.torch, "randn", lambda *shape: torch.ones(*shape))
 
 
@@ -29,12 +33,12 @@ def test_one_amount_is_enough_to_change_images(one):
 
 
 def test_a_shift_moves_by_a_fraction_of_the_image(draws):
-    """A quarter of 8 px: output (y, x) is input (y + 2, x + 2), zero from outside."""
-    moved = Augment(shift=0.25)
-    with_angle_zero = moved(IMAGES, torch.arange(2))
-    expected = np.zeros(IMAGES.shape, np.float32)
-    expected[..., :6, :6] = IMAGES[..., 2:, 2:]
-    np.testing.assert_allclose(with_angle_zero.numpy(), expected, atol=1e-3)
+    """Of 4 x 8 px by a half: output (y, x) is input (y - 1, x + 4), zero from outside."""
+    oblong = IMAGES[..., 2:6, :]
+    moved = Augment(shift=0.5)(oblong, torch.arange(2)).numpy()
+    expected = np.zeros(oblong.shape, np.float32)
+    expected[..., 1:, :4] = oblong[..., :3, 4:]
+    np.testing.assert_allclose(moved, expected, atol=1e-3)
 
 
 def test_a_rotation_by_90_degrees_is_that_of_numpy(draws):
@@ -76,3 +80,22 @@ def test_images_of_one_group_are_changed_alike():
         torch.testing.assert_close(changed[a], changed[b])
     for a, b in ((0, 1), (0, 5), (1, 5)):
         assert (changed[a] - changed[b]).abs().max() > 0.1
+
+
+@pytest.mark.parametrize(
+    ("amounts", "changed"), [((0, 0, 0), False), ((0.1, 20, 0.3), True), ((0, 0, 0.3), True)]
+)
+def test_training_images_alone_are_changed(amounts, changed):
+    settings = dict(
+        zip(("augment_shift", "augment_rotation", "augment_intensity"), amounts, strict=True)
+    )
+    train, valid = SimpleNamespace(baseline="known"), SimpleNamespace(baseline="known")
+
+    def sources(*sets):
+        return image_sets(lambda given, **how: (given, how), sets, settings, "gpu", "stream", {})
+
+    how = {"device": "gpu", "feed": "stream"}
+    augmented = how | {"augment": Augment(*amounts) if changed else None}
+    expected = [([train], augmented), ([valid], how | {"augment": None})]
+    assert sources([train], [valid]) == expected
+    assert sources([train], []) == [expected[0], None]

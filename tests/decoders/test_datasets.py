@@ -1,5 +1,7 @@
 """What networks are fed, against a slow computation of each image and window by itself."""
 
+from dataclasses import replace
+
 import h5py
 import numpy as np
 import pytest
@@ -128,9 +130,13 @@ def slow_windows(sessions, half_window, reach):
     lengths=st.lists(st.lists(st.integers(1, 9), min_size=1, max_size=4), min_size=1, max_size=3),
     half_window=st.integers(0, 3),
     more=st.integers(0, 1),
+    order=st.sampled_from("CF"),
 )
-def test_windows_equal_slices_of_their_sessions(lengths, half_window, more):
-    """`lengths` are those of the segments of each session; ids come back (0, 1, 0, …)."""
+def test_windows_equal_slices_of_their_sessions(lengths, half_window, more, order):
+    """`lengths` are those of the segments of each session; ids come back (0, 1, 0, …).
+
+    `order`: of features in memory, by frame or by column.
+    """
     sessions = [
         session(
             f"s{i}",
@@ -140,6 +146,7 @@ def test_windows_equal_slices_of_their_sessions(lengths, half_window, more):
         )
         for i, parts in enumerate(lengths)
     ]
+    sessions = [replace(one, features=np.asarray(one.features, order=order)) for one in sessions]
     reach = half_window + more
     windows = Windows(sessions, half_window, reach)
     positions, expected, labels = slow_windows(sessions, half_window, reach)

@@ -140,6 +140,19 @@ def test_windows_are_views_of_one_array_and_shift_against_their_label():
     assert held < 2 * 900 * 50 * 1.1  # one value a frame and ROI, whatever the window
 
 
+def test_a_decoder_of_some_rois_reads_their_windows():
+    few, zero = (
+        study(rnn="gru", half_window=2, rois=[8, 3, 31], others=others).decoders["d"].settings
+        for others in ("drop", "zero")
+    )
+    (signals, _), (whole, _) = (session_signals(recordings()[:2], line) for line in (few, zero))
+    source, at = roi_networks.windows(signals, few), [2, 500, 897, 902, 1700]
+    both = np.concatenate([one.features for one in whole])[:, [7, 2, 30]]
+    expected = [both[t - 2 : t + 3] for t in at]
+    assert source.n_features == 3 and both.std(axis=0).min() > 0.01
+    np.testing.assert_array_equal(source.batch(torch.tensor(at)).numpy(), expected)
+
+
 def test_classical_windows_are_those_of_recurrent_decoders():
     line = study(rnn="gru", half_window=3, shift=2).decoders["d"].settings
     signals, _ = session_signals(recordings()[:1], line)

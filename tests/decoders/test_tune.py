@@ -176,9 +176,15 @@ def test_trials_of_other_settings_or_data_are_not_counted(tmp_path, capsys):
     other = line | {"search": LINE["search"] | {"pixels": [4, 8]}}
     tune.search(score, SETTINGS, other, SPLITS, storage, ["a: 9 frames"])
     assert len(calls) == 12
+    tune.search(score, SETTINGS, line | {"seed": 2}, SPLITS, storage, ["a: 9 frames"])
+    assert len(calls) == 18
+    tune.search(score, SETTINGS | {"frame_step": 3}, line, SPLITS, storage, ["a: 9 frames"])
+    assert len(calls) == 24 and calls[-1]["frame_step"] == 3
 
 
-def test_settings_that_cannot_be_fitted_are_passed_over_and_none_at_all_is_an_error(tmp_path):
+def test_settings_that_cannot_be_fitted_are_passed_over_and_none_at_all_is_an_error(
+    tmp_path, capsys
+):
     def score(training, validation, settings):
         if settings["pixels"] != 8:
             raise UserError("too few frames")
@@ -187,7 +193,13 @@ def test_settings_that_cannot_be_fitted_are_passed_over_and_none_at_all_is_an_er
     line = LINE | {"trials": 12}
     found = tune.search(score, SETTINGS, line, SPLITS, tmp_path / "a.journal")
     assert found.best_params["pixels"] == 8
-    assert tune.table(found)["state"][0] == "fail"
+    table, said = tune.table(found), capsys.readouterr().err
+    assert table["state"][0] == "fail" and np.isnan(table["auc"][0])
+    assert "trial 1/12: {'C': 0.5, 'pixels': 16} fail, AUC -\n" in said
+    best = tune.table(found).iloc[int(table["auc"].argmax())]
+    assert (
+        f"trial {best.trial + 1}/12: {{'C': {float(best.C)!r}, 'pixels': 8}} complete, AUC " in said
+    )
     line = line | {"search": {"C": [0.1, 1.0]}}
     with pytest.raises(UserError, match="none of 12 settings could be scored"):
         tune.search(score, SETTINGS, line, SPLITS, tmp_path / "b.journal")

@@ -203,6 +203,11 @@ def test_files_of_another_mouse_or_allocation_are_refused(tmp_path):
         validation.read(tmp_path / "a", NAME, "m3")
     with pytest.raises(UserError, match="of another"):
         validation.read(tmp_path / "a", "another", "m2")
+    both = sessions([0.5]) | sessions([0.25], "m3", "t")  # with the test mouse
+    validation.write(tmp_path / "d", both, **ABOUT)
+    with pytest.raises(UserError, match=r"of mouse m2, m3 .* needs the validation mouse m2 of"):
+        validation.read(tmp_path / "d", NAME, "m2")
+    assert set(validation.read(tmp_path / "d", NAME, "m2+m3")) == {"s", "t"}  # if both validate
     (tmp_path / "b").write_text("not HDF5")
     with pytest.raises(UserError, match="not predictions of validation mice"):
         validation.read(tmp_path / "b", NAME, "m2")

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 import torch
 
-from make_live import IMAGES, RATE, ROIS, live, make_weights, movie, offline, table, write
+from make_live import IMAGES, RATE, ROIS, live, make_weights, movie, offline, signals, table, write
 from mesodecode.base.files import UserError
 from mesodecode.cli import main
 from mesodecode.decoders import applied, compiling, predictions
@@ -169,6 +169,28 @@ def test_signals_normalised_in_every_way(tmp_path, normalise, base):
     frames, probability = offline(files, read_recording(path))
     found = decoded(tmp_path, files, path)
     assert found.frame.tolist() == frames.tolist()
+    np.testing.assert_allclose(found.probability, probability, atol=1e-6)
+
+
+@pytest.mark.parametrize(
+    "how",
+    [
+        {"dropped": [2]},
+        {"dropped": [1], "rois": [3, 1]},
+        {"dropped": [3], "rois": [3, 2], "others": "drop"},
+        {"rois": [2, 1], "others": "drop"},
+        {"dropped": [1], "normalise_from": "reference"},
+    ],
+    ids=str,
+)
+def test_rois_that_training_did_without_are_not_read(tmp_path, how):
+    files = make_weights(tmp_path, "gru", **how)
+    first = read_recording(write(tmp_path / "t0.h5", movie(70, seed=4), rois=signals(70, seed=4)))
+    one = replace(read_recording(write(tmp_path / "t1.h5")), reference=first)
+    frames, probability = offline(files, one)
+    more = ["--reference", first.path] if "normalise_from" in how else []
+    found = decoded(tmp_path, files, one.path, *more)
+    assert found.frame.tolist() == frames.tolist() and probability.std() > 1e-3
     np.testing.assert_allclose(found.probability, probability, atol=1e-6)
 
 

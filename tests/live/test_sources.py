@@ -12,6 +12,7 @@ import socket
 import sys
 import threading
 import time
+from dataclasses import replace
 from types import SimpleNamespace
 
 import h5py
@@ -483,11 +484,18 @@ def test_messages_that_are_no_frames_are_left_out_and_said_once(camera, capsys):
 
 
 def test_a_message_above_the_bound_is_never_taken_in(camera):
-    big = np.zeros((1100, 1000), np.uint8)  # 1.05 MB
+    full, big = np.zeros((1024, 1024), np.uint8), np.zeros((1025, 1024), np.uint8)  # 1 MB
+
+    def send():
+        camera.send(0, full)
+        camera.send(1, big)
+
+    opened = open_source(camera.address, max_message=1)
+    kept, frames = [], opened.frames
+    opened = replace(opened, frames=(kept.append(one) or one for one in frames))
     with pytest.raises(UserError, match=r"no frame for 0\.5 s"):
-        published(
-            camera, lambda: camera.send(0, big), open_source(camera.address, max_message=1), 0.5
-        )
+        published(camera, send, opened, 0.5)
+    assert [one.number for one in kept if one is not None] == [0]
 
 
 GOOD = {"frame": 0, "shape": [2, 3], "dtype": "uint8"}

@@ -320,7 +320,9 @@ class Windows(Source):
         shift: int = 0,
     ) -> None:
         lengths = [len(session.labels) for session in sessions]
-        self._features = torch.from_numpy(np.concatenate([s.features for s in sessions])).to(device)
+        features = np.concatenate([s.features for s in sessions])
+        features = np.ascontiguousarray(features)  # for `batch`: some columns of an array are not
+        self._features = torch.from_numpy(features).to(device)
         self._length = 2 * half_window + 1
         self._first = int(_offsets(sessions, half_window, shift)[0])
         labels = np.concatenate([session.labels for session in sessions])
