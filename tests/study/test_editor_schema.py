@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import json
 
 import jsonschema
@@ -11,15 +12,21 @@ import yaml
 from make import ROOT
 from mesodecode import cli
 from mesodecode.study import editor_schema, schema
+from mesodecode.study.importance import families
+from mesodecode.study.kinds import KINDS
 
 PATTERNS = ("config.yaml", "demo.yaml", "examples/*.yaml", "benchmarks/suite*/*.yaml")
 CONFIGS = sorted(path for pattern in PATTERNS for path in ROOT.glob(pattern))
-VALIDATOR = jsonschema.Draft7Validator(json.loads(json.dumps(editor_schema.build())))
+
+
+@functools.cache
+def validator() -> jsonschema.Draft7Validator:
+    return jsonschema.Draft7Validator(json.loads(json.dumps(editor_schema.build())))
 
 
 def faults(config: dict) -> list[str]:
     """What an editor would underline, but that a part of a config lacks something."""
-    found = [error for error in VALIDATOR.iter_errors(config) if error.validator != "required"]
+    found = [error for error in validator().iter_errors(config) if error.validator != "required"]
     return [f"{'.'.join(map(str, error.absolute_path))}: {error.message}" for error in found]
 
 
@@ -87,6 +94,19 @@ def test_every_setting_of_the_schemas_is_in_it():
     for name in set(schema.files()) - of_a_verb:
         for key in schema.properties(name):
             assert json.dumps(key) in text, f"{name}: {key}"
+
+
+@pytest.mark.parametrize(("key", "kinds"), [("decoders", KINDS), ("importance", families())])
+def test_a_default_is_filled_in_where_all_kinds_have_the_same(key, kinds):
+    """Else an editor would write that of one kind into a line of another."""
+    told = editor_schema.build()["else"]["properties"][key]["additionalProperties"]["properties"]
+    known = [schema.properties(kind) for kind in kinds]
+    for name in told.keys() - {"like"}:
+        found = {
+            json.dumps(one[name]["default"]) for one in known if "default" in one.get(name, ())
+        }
+        alike = json.dumps(told[name]["default"]) if "default" in told[name] else None
+        assert alike == (found.pop() if len(found) == 1 else None), name
 
 
 def test_the_verb_writes_it(tmp_path):

@@ -6,6 +6,7 @@ One that changed on purpose is read in the diff of commands.txt, which
 
 from __future__ import annotations
 
+import json
 import os
 import re
 from pathlib import Path
@@ -25,19 +26,22 @@ WITHOUT = {"benchmark", "fetch", "figures", "tables"}
 def rules_run(text: str) -> list[str]:
     """Return of each rule, for each set of its flags, the first job: what it runs after what.
 
-    Files that a job waits for are those that its command does not name; what it asks for is last.
+    Files that a job waits for are those that its command does not name; what it asks for follows,
+    and last what makes it run again beside all that.
     """
     found: dict[tuple[str, ...], str] = {}
     for block in re.split(r"^(?=(?:local)?rule \w+:$)", text, flags=re.MULTILINE)[1:]:
         rule = re.match(r"(?:local)?rule (\w+):", block)[1]
         read = re.search(r"^    input: (.*)$", block, re.MULTILINE)
         run = re.search(r"\nShell command: (?!None)(.*?)(?=\n\n|\Z)", block, re.DOTALL)
-        line = re.sub(r"\b[0-9a-f]{12}\b", "CODE", " ".join(run[1].split())) if run else ""
+        line = " ".join(run[1].split()) if run else ""
         waited = [file for file in (read[1].split(", ") if read else ()) if file not in line]
         asked = re.search(r"^    resources: (.*)$", block, re.MULTILINE)[1].split(", ")
         asked = sorted(one for one in asked if one.partition("=")[0] in RESOURCES)
         entry = f"{rule}: {line}" + (f" < {' '.join(waited)}" if waited else "")
         entry += f" [{' '.join(asked)}]" if asked else ""
+        beside = re.search(r"^    params: (.+)$", block, re.MULTILINE)
+        entry += f" {{{beside[1]}}}" if beside else ""
         key = (rule, *sorted(re.findall(r"(?<!\S)'?(--[a-z-]+)", line)))
         found[key] = min(found.get(key, entry), entry)
     return sorted(found.values())
@@ -50,21 +54,30 @@ def written(name: str) -> list[str]:
 
 
 def sources(folder: Path, config: dict) -> None:
-    """Make the source files of a study, empty: all paths of its config, for each session."""
+    """Make the source files of a study, empty: all paths of its config, for each session.
+
+    Of a study with variants, records too: the first session's files are not what they were.
+    """
     mice = config.get("mice") or {"": config["sessions"]}
     for path in re.findall(r"my data/[\w{}.]+", yaml.safe_dump(config)):
         for mouse, session in ((mouse, one) for mouse, them in mice.items() for one in them):
             file = folder / path.format(mouse=mouse, session=session)
             file.parent.mkdir(exist_ok=True)
             file.touch()
+    if config.get("variants"):  # whose recording of a session is of its third files
+        (session, *_), *_ = mice.values()
+        for made, revision in (("", "second"), ("variants/raw/", "third")):
+            record = folder / f"results/{config['study']}/{made}sources/{session}.json"
+            record.parent.mkdir(parents=True)
+            record.write_text(json.dumps({"revision": revision, "sources": {}}))
 
 
 @pytest.mark.parametrize("path", CONFIGS, ids=[path.stem for path in CONFIGS])
 def test_rules_run_what_is_written(tmp_path, path):
     config = yaml.safe_load(path.read_text())
     sources(tmp_path, config)
-    targets = ["all", *(["export"] if "nwb" in config else [])]
-    found = rules_run(dry_run(tmp_path, "--cores", "9", *targets, config=config))
+    words = ["--cores", "9", "all", *(["export"] if "nwb" in config else [])]
+    found = rules_run(dry_run(tmp_path, *words, config=config, main="mains:told_params"))
     if os.environ.get("COMMANDS") == "write":
         parts = {p.stem: found if p == path else written(p.stem) for p in CONFIGS}
         text = "\n".join(f"# {name}\n" + "\n".join(lines) + "\n" for name, lines in parts.items())

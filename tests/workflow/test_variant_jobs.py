@@ -35,8 +35,16 @@ def dark_frames(tmp_path):
 
 
 def test_a_variant_adds_the_jobs_of_its_own_recordings_and_decoders_only(tmp_path):
-    jobs, lines = plan(tmp_path, config=CONFIG)
+    for of in ("", "variants/bin/"):  # lists whose recordings were deleted
+        (tmp_path / f"results/v/{of}recordings").mkdir(parents=True)
+        (tmp_path / f"results/v/{of}recordings/m1.txt").touch()
+    (tmp_path / "aucs.tsv").touch()
+    source = {"source": "aucs.tsv", "by": "model", "decoders": ["GRU", "RNN"]}
+    jobs, lines = plan(tmp_path, config=CONFIG | {"comparisons": {"paper": source}})
     check_commands(lines, jobs)
+    assert not [*tmp_path.rglob("m1.txt")]  # what waits for a list makes its recordings again
+    drawn = [line.partition("--name ")[2] for line in lines if "mesodecode figures" in line]
+    assert {line.split()[0] for line in drawn} == {"paper", "all"}  # its own decoders, too
     assert jobs["preprocess"] == jobs["preprocess_variant"] == 5  # none for coarse
     assert jobs["fit_linear"] == 3 * 5
     assert (jobs["choose_variant"], jobs["adaptive"]) == (1, 5)
