@@ -747,6 +747,40 @@ def test_few_mice_are_asked_for_in_one_number(tmp_path, monkeypatch, n):
     assert (f"mice found: {n}; to decode unseen mice takes 3 or more" in text) == (n < 3)
 
 
+@pytest.mark.parametrize(("n", "choose"), [(6, None), (7, "each_test")])
+def test_of_more_than_six_mice_each_is_tested_once(tmp_path, n, choose):
+    mice = [f"m{i}" for i in range(n)]
+    study, _ = made(tree(tmp_path, *(f"{m}_s1{end}" for m in mice for end in (".tif", ".csv"))))
+    assert study.config["allocation"].get("choose") == (choose or "all")
+    assert len(study.allocations) == (n if choose else 6 * 5 * 4)
+    assert {len(one.train) for one in study.allocations.values()} == {3}
+
+
+def test_a_study_is_called_as_its_folder(tmp_path, monkeypatch):
+    folder = tree(tmp_path, *(f"{m}_s1{end}" for m in M for end in (".tif", ".csv")))
+    folder = folder.rename(tmp_path / "rig.2 b")
+    monkeypatch.chdir(folder)
+    for where in (".", "../rig.2 b", folder):
+        assert made_text(Path(where))[0]["study"] == "rig_2_b"
+
+
+@pytest.mark.parametrize(
+    ("lights", "asked"),
+    [
+        (("blue", "violet"), False),
+        (("blue", "green"), False),
+        (("blue", "led2"), True),
+        (("led1", "led2"), True),
+    ],
+)
+def test_which_light_is_of_calcium_is_asked_unless_names_say_it_of_both(tmp_path, lights, asked):
+    ends = (*(f"{light}.tif" for light in reversed(lights)), "wheel.csv")
+    study, text = made(tree(tmp_path, *(f"{m}_s1_{end}" for m in M for end in ends)))
+    assert ("CHECK: is the first one of calcium?" in text) == asked
+    movies = study.source("movie", next(iter(study.mouse_of)))
+    assert [Path(movie).stem.rpartition("_")[2] for movie in movies] == list(lights)
+
+
 def test_a_folder_of_links_that_holds_more_than_a_movie_is_left(tmp_path, monkeypatch):
     """All files in it would be read as one movie."""
     monkeypatch.chdir(tmp_path)
@@ -761,7 +795,13 @@ def test_a_folder_of_links_that_holds_more_than_a_movie_is_left(tmp_path, monkey
     assert f"{folder}/Maus 003.tif is there, of another study" in " ".join(text.split("\n#  "))
     Path("links_2").touch()
     study, _ = made(tmp_path / "data")
-    assert Path(study.source("movie", next(iter(study.mouse_of)))).parts[0] == "links_3"
+    movie = Path(study.source("movie", next(iter(study.mouse_of))))
+    assert movie.parts[0] == "links_3"
+    _, target = discover.look(tmp_path / "data").links[0]  # a link whose file is gone
+    Path(target).parent.mkdir(parents=True)
+    Path(target).symlink_to("gone")
+    study, _ = made(tmp_path / "data")
+    assert Path(study.source("movie", next(iter(study.mouse_of)))).parts[0] == "links_4"
 
 
 def rows(*columns):

@@ -47,6 +47,8 @@ decoders:
   coral: {adapted_from: gru, coral: true}
   first: {adapted_from: cnn, first_unlabelled: 5}
   first_norm: {like: past_norm, first_unlabelled: 0.5}
+  roi_mean: {like: roi, normalise: dff, baseline: null}
+  first_mean: {adapted_from: roi_mean, first_unlabelled: 2.5}
   first_roi: {adapted_from: roi, first_unlabelled: 2.5}
   first_raw_drop: {adapted_from: roi_raw_drop, first_unlabelled: 5, coral: true}
   two: {adapted_from: cnn, few_shot: 2}
@@ -81,6 +83,7 @@ def test_protocols_follow_from_settings():
     few |= dict.fromkeys(["live_known", "known", "known_gru", "known_again"], "reference")
     few |= {name: "first_unlabelled 5 min" for name in ("first", "mean_first")}
     few |= {"first_norm": "first_unlabelled 0.5 min", "first_roi": "first_unlabelled 2.5 min"}
+    few["first_mean"] = "first_unlabelled 2.5 min"
     few["live_norm"] = "first_unlabelled 2.5 min"
     few |= dict.fromkeys(["one_session", "mean_session"], "few_shot 1 session")
     assert found == {
