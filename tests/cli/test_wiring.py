@@ -149,6 +149,19 @@ APPLIED = of("cli.decoders._label_donors.exchange", "recordings.recording.read_r
     "mesodecode.recordings.baseline.prepared": lambda recordings, _: ["r"],
     "mesodecode.explain.cutout_scores.load_decoder": mock.Mock(),
 }
+HIDDEN = {"fill": "blur", "blur_sigma": 0.25, "half_window": 2, "device": "cuda", "target": RUN}
+HIDING = APPLIED | {
+    "mesodecode.decoders.device.resolve_device": "cuda",
+    "mesodecode.recordings.baseline.prepared": lambda recordings, _: [
+        SimpleNamespace(shape=(9, 8, 8), labels=np.array([0, 1]), session="s", made_of="r")
+    ],
+    "mesodecode.explain.cutout_scores.load_decoder": SimpleNamespace(
+        **{"network": "net", "half_window": 2, "normalising": {}, "target": RUN},
+        allocation=SimpleNamespace(id="x", test=("m",)),
+    ),
+    "mesodecode.explain.cutout.frames_used": ([0, 1], 2),
+    "mesodecode.explain.cutout_scores.in_use": "net",
+}
 NETWORKS = {"mesodecode.cli.encoding._data.of_network": ({}, ("cuda", 3), "data", "split")}
 # verbs that compute: line, function that is told the device, what stands in for files
 DEVICES = {
@@ -402,6 +415,25 @@ WIRED = {
             "mesodecode.live.setting_up.Member": lambda *_, watched, **__: watched,
         },
         {"members": [True, False]},
+    ),
+    "cutout: hiding": (
+        "--weights w --recordings r --decoder d --masks corners --fill blur --blur-sigma 0.25 "
+        "--frame-step 4 --run-length 3 --times --out o",
+        "explain.cutout.cutout_session",
+        HIDING,
+        HIDDEN | {"recording": "r", "frame_step": 4, "run_length": 3, "times": True},
+    ),
+    "cutout-check: hiding": (
+        "--weights w --recordings r --masks corners --maps m --fill blur --blur-sigma 0.25 --out o",
+        "explain.map_check.cutout_session",
+        HIDING
+        | {
+            "mesodecode.explain.maps.read_cutout": ("maps", None),
+            "mesodecode.explain.map_check.untaught": "unknowing",
+            "mesodecode.explain.map_check.orders_of": [],
+            "mesodecode.explain.map_check.frames_of_check": {0: {"frame_step": 7}},
+        },
+        HIDDEN | {"decoder": "unknowing", "recording": "r", "frame_step": 7},
     ),
     "map-mice": (
         "--maps a.h5 --null-maps n1.h5 n2.h5 --out o --figure f",

@@ -8,6 +8,7 @@ from matplotlib.figure import Figure
 from drawn import as_drawn
 from make_tables import checked
 from mesodecode.explain import checks_figure
+from mesodecode.study.targets import Target
 from texts import as_written
 
 
@@ -25,6 +26,16 @@ def test_checks_of_areas_are_drawn_without_what_was_not_made():
     evidence = checked(kind="area", null=None, seeds=(), planted=np.zeros((3, 6)))
     as_drawn(checks_figure.draw(evidence), "map_checks_of_areas")
     as_written(checks_figure.caption(evidence), "map_checks_of_areas")
+
+
+def test_of_a_trace_chance_is_no_r2_and_what_is_far_below_0_is_found_last():
+    real = checked().real * [1, 1, 1, 1, 1, -9]  # the last unit is not planted
+    evidence = checked(real=real, target=Target("pupil", unit="px"))
+    axes = as_drawn(checks_figure.draw(evidence), "map_checks_of_a_trace").axes
+    assert axes[0].lines[-1].get_ydata()[0] == 0 and axes[0].get_ylabel() == "Test R²"
+    reached = list(zip(*axes[2].lines[0].get_data(), strict=True))
+    assert reached[-3:] == [(1, 1), (0.5, 1), (0, 1)]
+    as_written(checks_figure.caption(evidence), "map_checks_of_a_trace")
 
 
 def test_removal_by_the_map_and_at_random_are_called_so():

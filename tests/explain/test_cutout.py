@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import itertools
+from types import SimpleNamespace
 
 import h5py
 import numpy as np
@@ -80,6 +81,30 @@ def test_squares_reach_the_last_pixel_whatever_the_stride():
     # rows start at 0, 4, 6; columns at 0, 4, 8, 9
     assert grid.centres().tolist() == [[x + 1.5, y + 1.5] for y in (0, 4, 6) for x in (0, 4, 8, 9)]
     assert grid.areas.any(0).all()
+
+
+@pytest.mark.parametrize(("blocks", "sizes"), [(1, [7]), (3, [2, 2, 3]), (7, [1] * 7)])
+def test_blocks_share_all_masks_as_evenly_as_can_be(blocks, sizes):
+    masks = cutout_masks.squares(8, 8, size=2, stride=2)[:7]
+    parts = [cutout_masks.part(masks, number, blocks) for number in range(1, blocks + 1)]
+    assert [len(one) for one in parts] == sizes
+    assert sum((one.names for one in parts), ()) == masks.names
+    for block, n, words in (
+        (0, blocks, "give 1/"),
+        (blocks + 1, blocks, "give 1/"),
+        (1, 8, "to 7"),
+    ):
+        with pytest.raises(UserError, match=words):
+            cutout_masks.part(masks, block, n)
+
+
+@pytest.mark.parametrize(("name", "called"), [("m_day1", "m_day1"), (None, "20240101")])
+def test_a_file_of_areas_is_that_of_a_sessions_name_and_mouse(monkeypatch, name, called):
+    monkeypatch.setattr(cutout_masks, "from_file", lambda *given: given)
+    about = {"session": "20240101", "mouse": "m", "shape": (9, 4, 5), "recorded_size": (8, 10)}
+    settings = {"masks": "{mouse}/{session}.npy", "size": None, "stride": None}
+    found = cutout_masks.masks_of(settings, SimpleNamespace(name=name, **about))
+    assert found == (f"m/{called}.npy", 4, 5, (8, 10))
 
 
 def test_circles_lie_within_the_squares():

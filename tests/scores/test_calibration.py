@@ -178,9 +178,9 @@ def test_the_page_has_each_mouse_with_its_own_marker_and_the_means_by_hand():
         about | {"test_mouse": m, "level": level, "coverage": cover, "set_size": 2 * cover - 0.5}
         for m, covers in (("10", (0.9, 0.95)), ("2", (0.55,)))
         for cover in covers
-        for level in (0.8, 0.9)
+        for level in calibration.LEVELS
     )
-    sets.loc[sets["level"] == 0.8, ["coverage", "set_size"]] = 0.1  # not drawn
+    sets.loc[sets["level"] != 0.9, ["coverage", "set_size"]] = 0.1  # not drawn
     figure = as_drawn(calibration_figure.page(table, sets), "calibration")
 
     def drawn(axes):

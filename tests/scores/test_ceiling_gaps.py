@@ -231,3 +231,6 @@ def test_figure_has_a_panel_a_decoder_and_says_what_is_near():
     assert "n = 4 sessions of 3 mice" in caption and "Near, far" in caption
     plain = both[~both["arm"].str.contains("near|far")]
     assert "Near" not in as_read(ceilings_figure.caption(plain))
+    few = ceilings_figure.draw(both[both["arm"].isin(["own_far", "others_equal"])]).axes[0]
+    names = [text.get_text() for text in few.get_xticklabels()]
+    assert names == ["others,\nequal n", "own,\nfar"]

@@ -154,6 +154,11 @@ def test_icc_and_design_effect_by_hand():
     assert mouse_tests.design_effect(0.5, list("xxxy")) == pytest.approx(1 + 1.5 * 0.5)  # 10 / 4
     assert mouse_tests.design_effect(-0.2, list("xxyy")) == 1
     assert mouse_tests.design_effect(np.nan, list("xyz")) == 1
+    # 3 and 2 values of means 2 and 8 about 4.4: MSB 3 · 2.4² + 2 · 3.6², MSW (8 + 2) / 3
+    found = mouse_tests.mean_squares([0, 2, 4, 7, 9], list("xxxyy"))
+    assert found == pytest.approx((43.2, 10 / 3, 5 - 13 / 5))
+    expected = (43.2 - 10 / 3) / (43.2 + 1.4 * 10 / 3)
+    assert mouse_tests.icc([0, 2, 4, 7, 9], list("xxxyy")) == pytest.approx(expected)
     for values, mouse in (([1, 2], "xy"), ([1, 2], "xx"), ([1, 1, 1, 1], "xxyy")):
         assert np.isnan(mouse_tests.icc(values, list(mouse)))
 
