@@ -508,13 +508,16 @@ def test_each_layout_is_proved_by_its_mean_image_and_speed(tmp_path, monkeypatch
 
 
 def test_a_layout_that_needs_links_is_proved_before_they_are_made(tmp_path, monkeypatch, capsys):
+    """Of movies in parts: links lie in a folder for each."""
     monkeypatch.chdir(tmp_path)
     (tmp_path / "data").mkdir()
-    for i, mouse in enumerate("äöü"):
-        movie = tmp_path / f"data/Maus {mouse} {i}.tif"
-        tifffile.imwrite(movie, SIGNAL, photometric="minisblack")
-        wheel(tmp_path / "data", f"Maus {mouse} {i} wheel.csv")
+    for mouse in "äöü":
+        for i, part in enumerate(np.split(SIGNAL, 2)):
+            movie = tmp_path / f"data/Maus {mouse} {i:03}.tif"
+            tifffile.imwrite(movie, part, photometric="minisblack")
+        wheel(tmp_path / "data", f"Maus {mouse}.csv")
     config, text, _ = init(tmp_path, capsys)
+    assert f"{len(SIGNAL)} frames of" in " ".join(text.replace("#", "").split())
     assert config["recordings"]["movie"].startswith("links/") and not (tmp_path / "links").exists()
     assert "could not be read" not in text and "behavior_speed: velocity" in text
     assert (tmp_path / "lab.png").exists()

@@ -43,7 +43,7 @@ def planned(tmp_path, monkeypatch, capsys):
     usage = SimpleNamespace(total=10**13, used=0, free=2 * 10**12)
 
     def printed(dry: DryRun, data: Check, more: tuple[Check, ...] = ()) -> str:
-        monkeypatch.setattr(plan, "dry_run", lambda config, profile: dry)
+        monkeypatch.setattr(plan, "dry_run", lambda *asked: {("config.yaml", "slurm"): dry}[asked])
         monkeypatch.setattr(source_files, "data", lambda study: data)
         monkeypatch.setattr(source_files, "movie_sizes", lambda study: sizes)
         monkeypatch.setattr(heads, "named", lambda study: list(more))
@@ -55,7 +55,7 @@ def planned(tmp_path, monkeypatch, capsys):
         verb.add_arguments(parser)
         ends = "ends well"
         try:
-            verb.run(parser.parse_args([]))
+            verb.run(parser.parse_args(["--profile", "slurm"]))
         except UserError as error:
             ends = f"ends with: {error}"
         said = capsys.readouterr()

@@ -139,9 +139,9 @@ def test_each_family_of_maps_says_which_lines_and_decoders_it_has(line, family, 
 
 @pytest.fixture
 def with_gradients(tmp_path, monkeypatch):
-    """The schemas, with one more of a family of maps."""
+    """The schemas, with one more of a family of maps, behind all others by its name."""
     shutil.copytree(schema.FOLDER, tmp_path / "schemas")
-    (tmp_path / "schemas/importance/gradients.yaml").write_text(
+    (tmp_path / "schemas/importance/smoothed.yaml").write_text(
         "family: {told_by: smooth, of: network of images, "
         "decoders: {input: images, network: true}}\n"
         "methods: Gradients of {decoder} were smoothed over {smooth} px.\n"
@@ -159,7 +159,7 @@ def with_gradients(tmp_path, monkeypatch):
 
 def test_a_family_of_maps_is_told_by_its_schema_alone(with_gradients):
     line = {"decoder": "c", "smooth": 2}
-    assert importance.kind_of(line) == "importance_gradients"
+    assert importance.kind_of(line) == "importance_smoothed"
     assert importance.kind_of({"decoder": "c"}) == "importance_shap"
     importance.check("importance.x", line, {"c": "cnn", "l": "linear"})
     refused = r"importance\.x\.decoder: no network of images 'l'; known: c; a map of 'l' has masks$"

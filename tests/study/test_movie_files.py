@@ -72,6 +72,11 @@ GROUPS = {
     "versions": (["m1_raw.tif", "m1_mc.tif", "m1_dff.h5", "m1_hemocorrected.tif", "m2.tif"], []),
     "versions of one kind": (["m1_mc.dat", "m1_mc.tif"], []),
     "components and pixels": (["SVT.npy", "m1_x/a.tif", "m1_x/SVT.npy"], []),
+    "components of two lights": (["m1_blue/SVT.npy", "m1_violet/SVT.npy", "m2_405/SVT.npy"], []),
+    "components, corrected and of two lights": (
+        ["m1/blue/SVT.npy", "m1/violet/SVT.npy", "m1/blue/SVTcorr.npy"],
+        [],
+    ),
     "components in one file": (["m1/Vc.mat", "m1/blueV.mat", "m2/rsVc.mat", "m3/Vc.npy"], []),
     "weak beside a sure one": (["m1/a.h5", "m1/shifts_reg.h5!", "m2/shifts_reg.h5!"], []),
     "calcium and blood": (["m1_405.tif", "m1_470.tif", "m2_470.tif", "m2_530.tif"], []),
@@ -113,7 +118,7 @@ def test_movies_are_those_that_were_read():
     lines = []
     for what, (movies, behavior) in GROUPS.items():
         ranks = {PurePosixPath(name.rstrip("!")): int(name.endswith("!")) for name in movies}
-        temporal = [path for path in ranks if path.stem == "SVT"]
+        temporal = [path for path in ranks if path.stem in ("SVT", "SVTcorr")]
         for path in temporal:
             del ranks[path]
         own = [*map(PurePosixPath, behavior)]

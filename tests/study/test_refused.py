@@ -94,6 +94,19 @@ qc.motion: [1, 2, 3]
 shift.predicted_auc: [0.7, 0.7]
 shift.predicted_auc: [0.7, 0.8]
 shift.predicted_r2: [0.3, 0.2]
+shift.predicted_correlation: [0.4, 0.2]
+shift.predicted_correlation: [0.5, 0.25]
+shift.predicted_macro_auc: [0.7, 0.6]
+shift.spread: [3, 4]
+shift.confidence: [0.3, 0.2]
+shift.confidence: [0.2, 0.3]
+shift.spread: [4, 2]
+shift.mahalanobis: [2, 1]
+shift.mahalanobis: [1, 1]
+shift.mahalanobis: [2, null]
+shift.decoders: [permuted]
+shift.decoders: [none]
+shift.decoders: [gru, cnn]
 nwb.session_start: x
 confounds.brain_mask: "{x}.png"
 confounds.brain_mask: brain.png
@@ -314,6 +327,11 @@ target: Run
 {target: pupil, decoders: {x: {input: rois, model: linear_svm}}}
 {target: pupil, decoders: {x: {model: ridge}}, confounds.model: logistic_regression}
 {target: pupil, decoders: {x: {model: ridge}}, stack: true}
+{target: pupil, decoders: {x: {model: ridge}}, shift.predicted_auc: [0.7, 0.6]}
+{target: pupil, decoders: {x: {model: ridge}}, shift.predicted_correlation: [0.7, 0.6]}
+{target: pupil, decoders: {x: {model: ridge}}, shift.predicted_correlation: [0.6, 0.7]}
+{target: states, recordings.target_states: [rest, run, groom], decoders: {x: {epochs: 2}},
+  shift.spread: [3, 4]}
 {target: pupil, decoders: {x: {model: ridge}}, reproduction: {x: {model: GRU}}}
 {target: states, recordings.target_states: [rest, run, groom],
   decoders: {x: {model: logistic_regression}, y: {adapted_from: x, few_shot: 2}}}
