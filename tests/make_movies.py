@@ -115,10 +115,10 @@ def save_v73(path, **variables):
         file.write(b"MATLAB 7.3 MAT-file".ljust(116) + bytes(8) + b"\0\2IM")
 
 
-def save_zarr(path, frames, version=3, name=None, chunks=(4, H, W)):
+def save_zarr(path, frames, version=3, name=None, chunks=(4, H, W), **more):
     import zarr
 
-    options = {"shape": frames.shape, "chunks": chunks, "dtype": frames.dtype}
+    options = {"shape": frames.shape, "chunks": chunks, "dtype": frames.dtype} | more
     if name is None:
         array = zarr.create_array(str(path), zarr_format=version, **options)
     else:
@@ -170,13 +170,13 @@ def photon_series(frames=FRAMES, name="widefield", kind="OnePhotonSeries", **opt
     return make
 
 
-def save_video(path, frames, codec="ffv1", pixels="gray"):
+def save_video(path, frames, codec="ffv1", pixels="gray", **more):
     import imageio_ffmpeg
 
     given = "gray16le" if frames.dtype == np.uint16 else "gray"
     given = "rgb48le" if frames.ndim == 4 else given  # (T, H, W, 3)
     size = frames.shape[2:0:-1]
-    options = {"pix_fmt_in": given, "pix_fmt_out": pixels, "macro_block_size": 1, "fps": 30}
+    options = {"pix_fmt_in": given, "pix_fmt_out": pixels, "macro_block_size": 1, "fps": 30} | more
     writer = imageio_ffmpeg.write_frames(str(path), size, codec=codec, **options)
     writer.send(None)
     for frame in frames:

@@ -82,6 +82,8 @@ def test_a_plain_vector_is_labels_or_speed_by_its_type(tmp_path):
     for values, keys in (
         (LABELS, {"labels"}),
         (LABELS > 0, {"labels"}),
+        (LABELS.astype(np.uint8), {"labels"}),
+        (np.where(LABELS, "run", "rest"), {"labels"}),
         (SPEED, {"labels", "speed"}),
     ):
         np.save(tmp_path / "b.npy", values)
@@ -455,6 +457,10 @@ def test_behaviour_of_one_file_by_what_the_config_names(capsys, tmp_path, monkey
         "speed, of another threshold": lambda: told({"speed": speed}, speed_threshold=2.0),
         "speed, of two thresholds": lambda: told({"speed": speed}, speed_threshold_low=0.2),
         "speed, of short bouts": lambda: told({"speed": speed}, min_bout=1.1),
+        "speed, of short bouts, in two segments": lambda: told(
+            {"speed": speed, "segment": [1] * 5 + [2] * 3}, min_bout=1.1
+        ),
+        "speed, of a scale": lambda: told({"speed": speed}, speed_scale=0.5, speed_offset=-0.6),
         "labels, of short bouts": lambda: told({"labels": run}, min_bout=1.1),
         "labels, of two thresholds": lambda: told({"labels": run}, speed_threshold_low=0.1),
         "neither": lambda: told({"x": run}),
@@ -468,7 +474,7 @@ def test_behaviour_of_one_file_by_what_the_config_names(capsys, tmp_path, monkey
         "six words": lambda: told({"labels": [*"abcde", *["run"] * 3]}),
         "five words": lambda: told({"labels": [*"abcd", *["run"] * 4]}),
         "a word that is missing": lambda: told(
-            {"labels": ["run", "", "rest", "none", *["run"] * 4]}
+            {"labels": ["run", "", "rest", "none", "NONE", *["run"] * 3]}
         ),
         "three numbers": lambda: told({"labels": [0, 1, 2, *run[3:]]}),
         "two numbers": lambda: told({"labels": [2 * r for r in run]}),
@@ -518,6 +524,20 @@ def test_behaviour_of_one_file_by_what_the_config_names(capsys, tmp_path, monkey
             {"x": [0, 0, 3, 6, 6, 6, 9, 9], "y": [0, 0, 4, 8, 8, 8, 12, 12]},
             behavior_position=["x", "y"],
             speed_unit="cm/s",
+        ),
+        "a position that is logged as it changes": lambda: told(
+            {"x": [0, 1, 2, 3, 3, 4, 5, 6], "t": [0.8, 0.9, 1.0, 1.1, 2.3, 2.4, 2.5, 2.6]},
+            behavior_position="x",
+            behavior_time="t",
+            speed_unit="cm/s",
+        ),
+        "a speed that is logged as it changes": lambda: told(
+            {"v": [0, 1, 2, 0, 0, 4, 5, 0], "t": [0.8, 0.9, 1.0, 1.1, 2.3, 2.4, 2.5, 2.6]},
+            behavior_speed="v",
+            behavior_time="t",
+        ),
+        "a position of a scale": lambda: told(
+            {"x": [0, 0, 3, 6, 6, 6, 9, 9]}, behavior_position="x", speed_scale=0.1
         ),
         "a speed that is empty beside labels": lambda: told({"labels": run, "speed": [None] * 8}),
         "names that are there": lambda: named({"a": run, "v": speed}, behavior_labels="a"),

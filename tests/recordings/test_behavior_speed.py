@@ -204,8 +204,11 @@ def test_values_that_netcdf_packed_are_those_they_stand_for(tmp_path):
     with h5py.File(tmp_path / "b.h5", "a") as file:
         file["plain"] = SPEED
         file["plain"].attrs.update(scale_factor="0.01", add_offset=-3.0)  # of another meaning
-    found = read_behavior(tmp_path / "b.h5", behavior_speed="plain")["speed"]
-    np.testing.assert_allclose(found, SPEED, rtol=1e-6)
+        file["less"], file["halves"] = SPEED - 2, 2 * SPEED
+        file["less"].attrs["add_offset"], file["halves"].attrs["scale_factor"] = 2.0, 0.5
+    for name in ("plain", "less", "halves"):
+        found = read_behavior(tmp_path / "b.h5", behavior_speed=name)["speed"]
+        np.testing.assert_allclose(found, SPEED, rtol=1e-6, atol=1e-6)
     with h5py.File(tmp_path / "b.h5", "a") as file:
         file["speed"][4] = -1
         file["speed"].attrs["_FillValue"] = np.int16(-1)

@@ -668,6 +668,9 @@ def test_time_stamps_of_frames(capsys):
         "of frames that take no turns": lambda: Frames(
             4, 10.0, None, np.array([2, 5, 8, 10]), 12
         ).among(6),
+        "of turns of which one was dropped": lambda: Frames(
+            4, 10.0, None, np.array([2, 4, 6, 9]), 12
+        ).among(6),
         "of too few": lambda: Frames(4, 10.0, None, np.array([2, 6, 8, 10]), 10).among(5),
         "of whole cycles, without the last one": lambda: Frames(
             3, 10.0, None, np.array([3, 6, 9]), 10
@@ -728,6 +731,9 @@ def test_time_stamps_of_files(capsys, tmp_path, monkeypatch):
     save_table(tmp_path / "p.csv", camera=pulses, clock=np.arange(30) / 50, sample=np.arange(30))
     save_table(tmp_path / "short.csv", a=[1.0])
     save_h5("short.h5", camera=pulses, clock=np.arange(29) / 50)
+    sampled = {"start": 2.0, "interval": 0.02}
+    channels = {"camera": sampled | {"values": pulses}, "log": sampled | {"values": time}}
+    scipy.io.savemat("spike2.mat", channels)  # which have times of their own
     (tmp_path / "empty.csv").write_text("frame_times,time\n" + "".join(f",{t}\n" for t in time))
 
     def read(name, variable=None, n=6, rate=10.0, **options):
@@ -749,6 +755,8 @@ def test_time_stamps_of_files(capsys, tmp_path, monkeypatch):
         "without any name": lambda: read("short.csv"),
         "words": lambda: read("t.csv", "word"),
         "an empty column before the other": lambda: read("empty.csv"),
+        "pulses by times of their own": lambda: read("spike2.mat", "camera/values"),
+        "time stamps that have times of their own": lambda: read("spike2.mat", "log/values"),
         "pulses by a rate": lambda: read("p.csv", "camera", clock=50.0),
         "pulses by a clock": lambda: read("p.csv", "camera", clock="clock"),
         "pulses by a clock in samples": lambda: read("p.csv", "camera", clock="sample", unit=50),

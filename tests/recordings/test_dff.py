@@ -72,7 +72,7 @@ def test_a_baseline_of_the_whole_recording(monkeypatch, percentile):
 
 def test_where_the_baseline_is_dark_there_is_no_change():
     bright = np.full((1, 100), 500.0)
-    for level, shown in ((5.01, True), (4.99, False), (0.0, False), (-3.0, False)):
+    for level, shown in ((5.01, True), (4.99, False), (0.0, False), (-300.0, False)):
         baseline = bright.copy()
         baseline[0, 0] = level
         found = dff.dff(np.full((2, 1, 100), 750.0), baseline)

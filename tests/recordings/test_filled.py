@@ -235,7 +235,10 @@ def test_frames_that_are_dark_or_full_and_pixels_that_are_no_numbers(capsys):
         "a dark frame of real numbers": lambda: checked(dark(3, dtype=np.float32)),
         "a frame of -1": lambda: checked(dark(3, dtype=np.int16, level=-1)),
         "a frame below 0 and of 0": lambda: checked(
-            np.minimum(dark(3, dtype=np.float32) - 120, 0) + np.zeros((6, 2, 3))
+            np.minimum(dark(3, dtype=np.float32) - 126, 0) + np.zeros((6, 2, 3))
+        ),
+        "a frame below 0 and of 0, of whole numbers": lambda: checked(
+            (np.minimum(dark(3, dtype=np.float32) - 126, 0) + np.zeros((6, 2, 3))).astype(np.int16)
         ),
         "half of it full": lambda: checked(full(18, 4095)),
         "more than half of it full": lambda: checked(full(19, 4095)),

@@ -289,18 +289,24 @@ def test_layouts_are_told_by_names_files_beside_and_headers(capsys, tmp_path, mo
 def test_a_file_is_as_long_as_its_layout_says(capsys, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
 
-    def opened(name, n_bytes, **asked):
+    def opened(name, n_bytes, n_frames=None, **asked):
         Path(name).write_bytes(bytes(range(n_bytes)))
+        if n_frames:
+            scipy.io.savemat("frameTimes_0007.mat", {"imgSize": [[2, 3, 1, n_frames]]})
         with flat.open_movie(Path(name), Asked(**asked)) as movie:
             axes = movie.axes
             return [movie.shape, axes.letters, axes.by, axes.shape, *next(movie.blocks(9))[1][:, 0]]
 
+    trial = "Frames_1_3_2_uint8_0007.dat"
     cases = {
         "two frames": lambda: opened("a_2_3_uint8.dat", 12),
         "by a size": lambda: opened("a.dat", 12, shape=(2, 3), dtype="u1"),
         "by a size and axes": lambda: opened("a.dat", 12, shape=(2, 3), dtype="u1", axes="XYT"),
         "by its name and axes": lambda: opened("a_2_3_uint8.dat", 12, axes="TXY"),
         "a byte more": lambda: opened("a_2_3_uint8.dat", 13),
+        "of a trial, by its times": lambda: opened(trial, 12, 2),
+        "of a trial, a frame more than its times": lambda: opened(trial, 12, 1),
+        "of a trial, a frame less than its times": lambda: opened(trial, 12, 3),
         "less than a frame": lambda: opened("a_2_3_uint8.dat", 5),
         "no pixels": lambda: opened("a_0_3_uint8.dat", 5),
     }

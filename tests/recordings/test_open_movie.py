@@ -116,6 +116,16 @@ def test_files_and_datasets_of_one_movie(capsys, tmp_path, monkeypatch):
         "datasets of one channel, of two files": lambda: told(
             ["d.h5", "e.h5"], dataset=["violet", "blue"]
         ),
+        "a dataset of two files": lambda: told(["d.h5", "e.h5"], dataset="blue"),
+        "a dataset of two files, in which channels take turns": lambda: told(
+            ["d.h5", "e.h5"], **two, dataset="blue"
+        ),
+        "a dataset of a file a wavelength": lambda: told(
+            ["d.h5", "e.h5"], **two, dataset="blue", wavelengths="separate"
+        ),
+        "a stack of channels a wavelength": lambda: told(
+            ["two.tif", "blue.tif"], **two, wavelengths="separate"
+        ),
         "components": lambda: told("d.h5", dataset=["U", "SVT"]),
         "components of files": lambda: told(["U.npy", "SVT.npy"]),
         "components of files, exchanged": lambda: told(["SVT.npy", "U.npy"]),

@@ -30,6 +30,7 @@ from make_movies import (
     save_h5_of_raw,
     save_h5_of_raws,
     save_nwb,
+    save_v5,
     save_v73,
     save_video,
     save_zarr,
@@ -61,6 +62,11 @@ SAVED = {
     "HDF5, joined from files": ("s.h5", lambda p: save_h5_of_parts(p, FRAMES, 3), {}),
     "HDF5, of a raw file": ("s.h5", lambda p: save_h5_of_raw(p, FRAMES), {}),
     "HDF5, of raw files with room for more": ("s.h5", lambda p: save_h5_of_raws(p, FRAMES), {}),
+    "HDF5, beside a number of three axes": (
+        "s.h5",
+        lambda p: save_h5(p, f=FRAMES, n=np.ones((1, 1, 1))),
+        {},
+    ),
     "HDF5, an axis of one": ("s.h5", lambda p: save_h5(p, f=FRAMES[:, None]), {}),
     "MAT v7.3": ("s.mat", lambda p: save_v73(p, frames=FORTRAN, t=np.zeros((1, T))), {}),
     "MAT v7.3, time first": ("s.mat", lambda p: save_v73(p, f=FRAMES), {"axes": "TYX"}),
@@ -81,6 +87,11 @@ SAVED = {
     "Zarr 3": ("s.zarr", lambda p: save_zarr(p, FRAMES), {}),
     "Zarr 2": ("s.zarr", lambda p: save_zarr(p, FRAMES, 2), {}),
     "Zarr, chunked over space": ("s.zarr", lambda p: save_zarr(p, FRAMES, chunks=(T, 2, 3)), {}),
+    "Zarr, chunks in shards": (
+        "s.zarr",
+        lambda p: save_zarr(p, FRAMES, chunks=(4, 1, W), shards=(8, H, W)),
+        {},
+    ),
     "Zarr group": ("s.zarr", lambda p: save_zarr(p, FRAMES, 3, "a/b"), {"dataset": "a/b"}),
     "NWB": ("s.nwb", lambda p: save_nwb(p, photon_series()), {}),
     "NWB, two photon": (
@@ -398,10 +409,12 @@ def test_svd_components_of_one_file(tmp_path, save):
 
 @pytest.mark.parametrize("letters", ["YXK", "XYK", "KXY", "KYX"])
 def test_svd_components_in_any_order(tmp_path, letters):
-    save_h5(tmp_path / "s.h5", U=U.transpose(["YXK".index(letter) for letter in letters]), SVT=SVT)
+    both = {"U": U.transpose(["YXK".index(letter) for letter in letters]), "SVT": SVT}
     options = {"dataset": ["U", "SVT"]}
-    got = read(tmp_path / "s.h5", axes=letters, **options)
-    np.testing.assert_allclose(got, PRODUCT, atol=1e-5)
+    for file, save in (("s.h5", save_h5), ("7.mat", save_v73), ("5.mat", save_v5)):
+        save(tmp_path / file, **both)
+        got = read(tmp_path / file, axes=letters, **options)
+        np.testing.assert_allclose(got, PRODUCT, atol=1e-5)
     with open_movie(tmp_path / "s.h5", **options) as opened:
         assert opened.axes.by is None and opened.axes.letters.replace("K", "") == "YX"
     assert "needs Y, X and K" in refusal(tmp_path / "s.h5", axes="TYX", **options)
@@ -606,8 +619,9 @@ def test_a_lossy_video_is_read_and_named(tmp_path, capsys):
     assert capsys.readouterr().err == ""
 
 
-def test_a_video_of_16_bits_keeps_them_in_colours_or_with_alpha_too(tmp_path):
-    save_video(tmp_path / "s.mkv", FRAMES, "png", "ya16be")
+def test_a_video_of_16_bits_keeps_them_and_all_frames_in_colours_or_with_alpha_too(tmp_path):
+    late = ["-vf", r"setpts=PTS+gt(N\,9)*0.5/TB", "-fps_mode", "passthrough"]  # half a second
+    save_video(tmp_path / "s.mkv", FRAMES, "png", "ya16be", output_params=late)
     np.testing.assert_array_equal(read(tmp_path / "s.mkv"), FRAMES)
     grey = np.repeat(FRAMES[..., None], 3, axis=-1)
     save_video(tmp_path / "s.mkv", grey, "png", "rgb48be")

@@ -567,7 +567,7 @@ def save_sleap(path, tracks=1):
     nose[:, 40:43] = np.nan  # not found
     points = np.stack([np.zeros_like(nose), nose], axis=1)
     with h5py.File(path, "w") as file:
-        file["tracks"] = np.stack([points] * tracks)
+        file["tracks"] = np.stack([*[0 * points] * (tracks - 1), points])  # others stand still
         file["node_names"] = [b"tail", b"nose"]
         file["track_names"] = [f"track_{i}".encode() for i in range(tracks)]
 
@@ -621,7 +621,7 @@ def test_two_columns_of_a_table_are_a_position(tmp_path):
 def test_a_position_of_nwb_in_m(tmp_path):
     from pynwb.behavior import Position, SpatialSeries
 
-    data = np.stack([X, Y], axis=1) / 100
+    data = np.stack([0.6 * X, Y, -0.8 * X], axis=1) / 100  # of three axes
     series = SpatialSeries(name="nose", data=data, reference_frame="r", rate=100.0, unit="meters")
     track = SpatialSeries(
         name="track", data=np.append(0, WAY[:-1]), conversion=0.01, reference_frame="r", rate=100.0

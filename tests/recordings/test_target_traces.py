@@ -121,6 +121,9 @@ def test_words_and_numbers_are_states_and_two_are_joined(tmp_path):
     path = behavior(tmp_path, state=["walk", "rest", "rest", "trot", "groom", "rest"])
     words = ["rest", "walk", "walk=trot", "groom"]
     assert states(path, words) == (("rest", "walk", "groom"), [1, 0, 0, 1, 2, 0])
+    path = behavior(tmp_path, state=["walk", "rest", "NONE", "trot", "groom", "rest"])
+    with pytest.raises(UserError, match=r"holds 'NONE', none of .*; write the state of each sam"):
+        states(path, words)
     path = behavior(tmp_path, state=[3.0, 1, 1, 2, 3, 3])
     assert states(path, ["c=3", "a=1", "b=2"]) == (("c", "a", "b"), [0, 1, 1, 2, 0, 0])
 

@@ -136,11 +136,12 @@ def test_a_gap_in_a_micromanager_set_is_refused(tmp_path):
     assert "frame 3 of its set is missing" in refusal(tmp_path / "rec_MMStack_Pos0.ome.tif")
 
 
-def test_channels_of_a_micromanager_stack_take_turns(tmp_path):
+def test_channels_of_a_micromanager_stack_take_turns(tmp_path, capsys):
     path = tmp_path / "rec_MMStack_Pos0.ome.tif"
     pages = [(i % 2, i // 2, 0, frame) for i, frame in enumerate(FRAMES)]  # stopped in a cycle
     save_mmstack(path, pages, T, n_channels=2)
     np.testing.assert_array_equal(read(path, channels=2), FRAMES)
+    assert f"{T} of {2 * T} planned frames" in capsys.readouterr().err
     assert "set channels: 2 and signal_channel" in refusal(path)
     files = [path, tmp_path / "rec_MMStack_Pos0_1.ome.tif"]
     for file, some in zip(files, (pages[:9], pages[9:]), strict=True):
@@ -220,6 +221,8 @@ def test_scanimage_is_read_to_its_last_page_whatever_it_planned(tmp_path, planne
     planes = {"hStackManager__enable": "true", "hStackManager__actualNumSlices": 3}
     save_scanimage(path, FRAMES, **settings | planes)
     assert "3 planes of a volume" in refusal(path)
+    save_scanimage(path, FRAMES, **settings | planes | {"hStackManager__enable": "false"})
+    np.testing.assert_array_equal(read(path), FRAMES)  # planned and not taken
 
 
 def test_imagej_frames_that_were_appended_are_read(tmp_path):

@@ -303,8 +303,9 @@ def test_files_of_one_wavelength_each_hold_no_turns_of_two():
     look(interleave(channel(1000, 1), channel(1000, 1)))
     flicker = 1 + 0.01 * (np.arange(2 * T) // 2 % 2)[:, None, None]
     look(two() * flicker)
-    with pytest.raises(UserError, match="wavelengths: in_turn"):
-        look(interleave(two()[:T], two()[T:]))  # rec_w1 and rec_w2 of two weeks
+    for files in ((two()[:T], two()[T:]), (channel(500), two()[:T]), (two()[:T], channel(500))):
+        with pytest.raises(UserError, match="wavelengths: in_turn"):
+            look(interleave(*files))  # rec_w1 and rec_w2 of two weeks, or one that is mixed
 
 
 def test_files_taken_for_one_wavelength_each_are_looked_at_one_by_one(tmp_path):
