@@ -239,8 +239,43 @@ DEVICES = {
     ),
 }
 
+ALIGN = of("recordings.alignment.read_landmarks") | {
+    "mesodecode.recordings.qc.read_session": lambda *paths: SimpleNamespace(
+        settings=None, recording=paths, decoded=SimpleNamespace(mean=np.zeros((3, 4)))
+    ),
+    "mesodecode.recordings.alignment.align": ["found"],
+    "mesodecode.recordings.alignment.write_areas": [],
+}
+ALIGNED = (
+    "--recordings a b --measures c d --landmarks l.tsv --atlas x.tif --transform affine --out o"
+)
+PAIRS = [(Path("a"), Path("c")), (Path("b"), Path("d"))]
 # line, function that does the work, what stands in for files, what must arrive
 WIRED = {
+    "align": (
+        ALIGNED,
+        "recordings.alignment.align",
+        ALIGN,
+        {"landmarks": Path("l.tsv"), "kind": "affine"},
+    ),
+    "align: landmarks": (
+        ALIGNED,
+        "recordings.alignment.read_landmarks",
+        ALIGN,
+        {"path": Path("l.tsv"), "recordings": PAIRS, "atlas": Path("x.tif")},
+    ),
+    "align: areas": (
+        ALIGNED,
+        "recordings.alignment.write_areas",
+        ALIGN,
+        {"atlas": Path("x.tif"), "found": ["found"], "sizes": [(3, 4)] * 2, "out": Path("o")},
+    ),
+    "align: table": (
+        ALIGNED,
+        "recordings.alignment.table",
+        ALIGN,
+        {"found": ["found"], "kind": "affine"},
+    ),
     "shap-summary": (
         "--maps a.h5 --out o --figure f --signed-figure g --recording r.h5 --rois m.mat "
         "--roi-dataset second",

@@ -46,6 +46,16 @@ def test_hdf5_and_we_read_what_was_written(tmp_path, monkeypatch, dtype, n_threa
         np.testing.assert_array_equal(found, frames[start:stop])
 
 
+@pytest.mark.parametrize("n", [1, 3, 4, 5, 8, 9, 21])
+@pytest.mark.parametrize("block", [1, 4, 6, 30])
+def test_every_frame_is_written_however_many_are_in_the_last_chunk(tmp_path, monkeypatch, n, block):
+    frames = movie("uint16", n)
+    path = written(tmp_path / "r.h5", frames, monkeypatch, block=block)
+    with h5py.File(path) as file:
+        np.testing.assert_array_equal(file["frames"][:], frames)
+    np.testing.assert_array_equal(chunks.read_frames(path), frames)
+
+
 @pytest.mark.parametrize(
     "filters",
     [

@@ -192,6 +192,7 @@ def test_another_run_goes_on_where_the_last_one_ended(server, tmp_path, capsys):
 def test_a_server_without_ranges_sends_all_of_it_again(server, tmp_path):
     server.faults = [2_000_000, "no ranges"]
     assert run(server, tmp_path, "--only", "s1.tif") == 0
+    assert len(downloads(server)) == 2  # what it sends is taken as it is
     assert (tmp_path / "s1.tif").read_bytes() == CONTENT["s1.tif"]
 
 
@@ -217,6 +218,17 @@ def test_a_file_with_another_checksum_never_gets_its_name(server, tmp_path, caps
     assert run(server, tmp_path, "--only", "s1.tif") == 1  # its first bytes are wrong
     assert run(server, tmp_path, "--only", "s1.tif") == 0  # and gone
     assert (tmp_path / "s1.tif").read_bytes() == CONTENT["s1.tif"]
+
+
+@pytest.mark.parametrize("algorithm", ["md5", "sha256", "sha1"])
+@pytest.mark.parametrize("write", [str.lower, str.upper])
+def test_checksums_are_of_any_algorithm_in_any_case(tmp_path, algorithm, write):
+    (tmp_path / "a").write_bytes(b"whole")
+    digest = write(hashlib.new(algorithm, b"whole").hexdigest())
+    fetch.fetch([fetch.RemoteFile("a", 5, f"{algorithm}:{digest}", "http://127.0.0.1:9")], tmp_path)
+    (tmp_path / "a").write_bytes(b"other")
+    with pytest.raises(UserError, match=rf"is not the file of the record \(5 bytes, {algorithm}:"):
+        fetch.fetch([fetch.RemoteFile("a", 5, f"{algorithm}:{digest}", "")], tmp_path)
 
 
 def test_a_users_own_file_of_that_name_is_not_overwritten(server, tmp_path, capsys):

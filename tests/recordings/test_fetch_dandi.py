@@ -75,7 +75,7 @@ class Archive(BaseHTTPRequestHandler):
                 return self.answer(200, body)
             start, _, end = asked.removeprefix("bytes=").partition("-")
             if end:
-                return self.answer(206, body[int(start) : int(end) + 1])
+                return self.answer(206, body[int(start) : int(end) + 1][: server.short])
             start = int(start)
             if server.cuts:
                 cut = server.cuts.pop(0)
@@ -109,7 +109,7 @@ def server(monkeypatch):
     monkeypatch.setattr(fetch.time, "sleep", lambda seconds: None)
     with ThreadingHTTPServer(("127.0.0.1", 0), Archive) as httpd:
         httpd.files, httpd.asked, httpd.cuts, httpd.sha, httpd.refuses = dict(FILES), [], [], 1, 404
-        httpd.whole, httpd.next = False, None
+        httpd.whole, httpd.next, httpd.short = False, None, None
         newest = {"most_recent_published_version": {"version": "0.250101.1200"}}
         httpd.about = newest | {"embargo_status": "OPEN"}
         thread = threading.Thread(target=httpd.serve_forever, kwargs={"poll_interval": 0.01})
@@ -151,6 +151,11 @@ def test_files_of_a_version_are_there_and_whole(server, tmp_path, capsys, sha):
         ("dandi:001425@0.250101.1200/dataset.csv", [], ["dataset.csv"]),
         ("DANDI:001425/sub-1/", ["--only", "*ses-b*"], ["sub-1_ses-b_ophys.nwb"]),
         ("dandi:001425", ["--only", "sub-10_ses-a_ophys.nwb"], ["sub-10_ses-a_ophys.nwb"]),
+        (
+            "dandi:001425",
+            ["--only", "sub-10/*", "*.csv"],
+            ["dataset.csv", "sub-10_ses-a_ophys.nwb"],
+        ),
     ],
 )
 def test_some_files_by_folder_and_name(server, tmp_path, capsys, source, words, names):
@@ -227,6 +232,20 @@ def test_what_cannot_be_had_is_one_line(server, tmp_path, capsys, change, source
     assert run(server, tmp_path / "data", source=source) == 1
     err = capsys.readouterr().err.splitlines()
     assert line in err[-1] and len(err) <= 2 and not (tmp_path / "data").exists()
+
+
+@pytest.mark.parametrize("about", [{}, {"most_recent_published_version": None}])
+def test_of_a_dandiset_without_a_version_the_draft_is_taken_and_said(capsys, about):
+    asked = []
+
+    def get(url):
+        asked.append(url)
+        return about if url.endswith("001425/") else {"results": [], "next": None}
+
+    assert dandi.assets("dandi:001425", [], "https://x/api", get) == ([], [])
+    assert asked[1] == "https://x/api/dandisets/001425/versions/draft/assets/?page_size=1000"
+    line = "dandi:001425: version draft, which may change; dandi:001425@VERSION keeps to one\n"
+    assert capsys.readouterr().err == line
 
 
 @pytest.mark.parametrize("name", ["dandi:001425@0.250101.1200", "dandi:001425@draft"])
@@ -308,6 +327,9 @@ def test_of_the_blocks_of_a_remote_file_the_last_few_are_kept(server, monkeypatc
     assert read(15, 1) == ([15], ["bytes=10-19"])  # which was put aside
     assert read(35, 4) == ([], [])
     assert file.fetched == 10 + 10 + 10 + 5 + 10
+    server.short = -1  # cut on the way, though what is asked for came
+    with pytest.raises(OSError, match="206 for bytes 0 to 9"):
+        read(2, 3)
 
 
 @pytest.mark.parametrize(

@@ -595,6 +595,12 @@ SAID = dict.fromkeys(
         ("timestamp us,a", {}, {"time": "timestamp us", "time_unit": "us"}),
         ("times (µs),a", {}, {"time": "times (µs)", "time_unit": "us"}),
         ("t in min,a", {}, {"time": "t in min", "time_unit": "min"}),
+        ("time [milliseconds],a", {}, {"time": "time [milliseconds]", "time_unit": "ms"}),
+        ("time (msecs),a", {}, {"time": "time (msecs)", "time_unit": "ms"}),
+        ("time_msec,a", {}, {"time": "time_msec", "time_unit": "ms"}),
+        ("time_ns,a", {}, {"time": "time_ns", "time_unit": "ns"}),
+        ("time [s],a", {}, {"time": "time [s]"}),
+        ("time [frames],a", {}, {"time": "time [frames]"}),  # no unit of time
         ("Seconds,a", {}, {"time": "Seconds"}),
         ("Time_sec,a", {}, {"time": "Time_sec"}),
         ("time,times,t", {}, {"time": "time"}),  # the most usual name, wherever it stands
@@ -690,6 +696,8 @@ def test_wavelengths_take_turns_that_differ_by_more_than_each_varies(bright, tur
         (np.arange(5) * 1.0, None, 1, None),  # the first unit that does
         (np.arange(5) * 100.0, "ms", 10, "ms"),
         (np.arange(5) * 100.0, 1000, 10, 1000),
+        (np.array([0, 0.1, 0.2, 0.3, 60.3]), None, 10, None),  # a pause between segments
+        (np.array([0, 50, 100, 4000, 4050]), None, 20, "ms"),
     ],
 )
 def test_stamps_are_in_the_first_unit_in_which_their_rate_is_one_of_imaging(
@@ -705,7 +713,19 @@ def test_stamps_are_in_the_first_unit_in_which_their_rate_is_one_of_imaging(
     seen = FirstLook("s")
     time = first_look._times(seen, study, None, np.arange(5), Frames(5, 30.0))
     assert (seen.rate, seen.unit) == (pytest.approx(rate), unit)
-    np.testing.assert_allclose(time, np.arange(5) / rate, rtol=1e-9)
+    np.testing.assert_allclose(time, stamps / stamps[1] / rate, rtol=1e-9)
+
+
+@pytest.mark.parametrize(("channels", "turns"), [(1, 2), (2, 1), (3, 1)])
+def test_frames_are_asked_about_turns_where_the_config_names_one_wavelength(channels, turns):
+    movie = Stack(np.tile([100.0, 200], 30)[:, None, None] + np.zeros((4, 5)))
+    movie.blank = movie.time = None
+    corrections = schema.defaults("corrections") | {"channels": channels}
+    settings = {"corrections": corrections, "recordings": {"frame_rate": 10.0}}
+    study = SimpleNamespace(source=lambda *_: None, of_session=lambda _: settings)
+    seen = FirstLook("s")
+    first_look._look_at_movie(seen, study, movie)
+    assert (seen.turns, seen.n_frames) == (turns, 60 // channels)
 
 
 def test_frames_around_blank_ones_are_of_their_wavelength_and_at_their_time(tmp_path):
@@ -751,6 +771,14 @@ ALF = "imaging.imagingLightSource.npy"
         ([1, 2, 3], ALF, "color,channel_id\ngreen,1\nviolet,2\nblue,3\n", [3, 2, 1], "table"),
         ([1, 2], ALF, "channel_id,wavelength\n\n1,405.0\n2,470.0\n", [2, 1], "table"),
         ([1, 2, 3], ALF, "channel_id,wavelength\n3,470\n", [3, 1, 2], "table"),  # of one alone
+        ([1, 2], ALF, "color,channel_id\nnone\nviolet,1\nblue,2\n", [2, 1], "table"),
+        (
+            [470, 405],
+            "lights.npy",
+            "channel_id,wavelength\n405,470\n470,405\n",
+            [405, 470],
+            "table",
+        ),
         ([1, 2], ALF, "id,wavelength\n1,470\n2,405\n", [2, 1], "IBL's usual number"),
         ([7, 2], ALF, "channel_id,wavelength\n8,470\n", [2, 7], "IBL's usual number"),
     ],

@@ -42,8 +42,8 @@ class Stack:
             yield start, self.frames[start : start + size]
 
 
-def measured(frames, size=100, channels=1):
-    movie = Measured(Stack(frames), channels)
+def measured(frames, size=100, **channels):
+    movie = Measured(Stack(frames), **channels)
     for _ in movie.blocks(size):
         pass
     return movie
@@ -152,6 +152,13 @@ def moved():
     return {"frames": np.concatenate([frames[:600], np.roll(frames[600:], 2, axis=2)])}
 
 
+def to_both_sides():
+    frames = brain()
+    for part, rows, columns in ((slice(480, 840), 0, 2), (slice(840, None), 0, -2)):
+        frames[part] = np.roll(frames[part], (rows, columns), axis=(1, 2))
+    return {"frames": frames}
+
+
 def lost():
     time = np.arange(T) / RATE
     time[400:] += 3 / RATE
@@ -198,6 +205,7 @@ FAULTS = {
     "bleached": (bleached(0.2), {"bleaching": ("warn", 0.2)}),
     "dark": (bleached(0.5), {"bleaching": ("fail", 0.5), "drift": ("pass", 0.0)}),
     "moved": (moved(), {"drift": ("warn", 2.0)}),
+    "moved to both sides": (to_both_sides(), {"drift": ("fail", 4.0)}),  # 2 px and back, and 2 more
     "lost": (lost(), {"dropped_frames": ("warn", 4 / (T + 4)), "frame_jitter": ("pass", 0.0)}),
     # the difference of two uniform numbers in 0 … 0.4 has SD 0.4 / sqrt(6)
     "jitter": (jittered(), {"frame_jitter": ("warn", 0.4 / 6**0.5)}),
@@ -224,6 +232,13 @@ def test_a_planted_fault_gets_its_verdict(fault):
         fails = row["verdict"] == "fail"
         assert ("to leave it out: exclude: {s1: " in row["words"]) == fails
         assert row["words"].endswith(f": {' '.join(check.split('_'))}}}") == fails
+
+
+def test_the_path_of_the_image_is_where_it_went_in_rows_and_columns():
+    frames = brain(400)
+    frames[200:] = np.roll(frames[200:], (3, -2), axis=(1, 2))
+    path = qc.drift_path(session_of(frames))
+    np.testing.assert_allclose(path, np.repeat([[0, 0], [3, -2]], 10, axis=0), atol=0.1)
 
 
 def test_a_session_lists_the_checks_that_it_fails_and_those_that_warn():
@@ -481,6 +496,10 @@ def test_frames_repeat_within_their_channel():
     frames[12], frames[7] = frames[10], frames[6]
     assert np.flatnonzero(measures_of(frames, 3, channels=2).repeated).tolist() == [12]
     assert np.flatnonzero(measures_of(frames, 3).repeated).tolist() == [7]
+    frames[13] = frames[10]  # of one of three channels; blocks may be shorter than a cycle
+    for size in (1, 2, 3, 4, 100):
+        by_two, by_three = (measures_of(frames, size, channels=n).repeated for n in (2, 3))
+        assert (np.flatnonzero(by_two).tolist(), np.flatnonzero(by_three).tolist()) == ([12], [13])
 
 
 def test_a_movie_is_measured_once_however_often_it_is_read():

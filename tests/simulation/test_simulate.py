@@ -710,11 +710,13 @@ def test_areas_of_the_pupil_lead_it_as_those_of_running_do():
 
 
 @pytest.mark.parametrize(("roi", "share"), [(25, 1), (26, 1.5), (1, 1), (50, 1.5)])
-def test_areas_of_the_pupil_are_weaker_on_the_right(roi, share):
+def test_areas_of_running_and_of_the_pupil_are_weaker_on_the_right(roi, share):
     about = {"image_size": 128, "pupil_signal": 0.3, "pupil_rois": [roi], "left_right": 1.5}
+    about |= {"run_signal": 0.2, "signal_rois": [roi]}
     settings = simulate._checked(schema.defaults("simulate", **about))
     animal = simulated_mouse.make_mouse(settings, np.random.default_rng(1))
     assert animal.pupil.max() == pytest.approx(0.3 / share, rel=0.05)
+    assert animal.signal.max() == pytest.approx(0.2 / share, rel=0.05)
 
 
 def test_what_is_no_number_and_what_is_no_truth_are_refused(tmp_path):
