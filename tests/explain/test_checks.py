@@ -671,7 +671,8 @@ def test_what_some_allocations_lack_is_drawn_of_none_and_maps_keep_their_roles(g
     nothing = {"auc": made[0].auc[:0], "auc_random": made[0].auc_random[:0]}
     some = [dataclasses.replace(made[0], **nothing), *made[1:]]
     others = [scores_of(np.asarray(maps) + add) for add in (1, 2, 3)]
-    evidence = map_verdicts.gather(scores_of(maps), some, others[0], others[1:])
+    turned = [one.iloc[::-1, ::-1] for one in others]  # files come in whatever order
+    evidence = map_verdicts.gather(scores_of(maps), some[::-1], turned[0], turned[1:])
     n = len(made)
     assert evidence.auc.shape == (n, 0) and evidence.share.shape == (0,)
     assert (evidence.auc_random.shape[0], evidence.auc_random.shape[-1]) == (n, 0)

@@ -357,7 +357,8 @@ def test_the_decoder_is_left_as_it_was():
     first, _ = deep_shap(decoder, windows, background)
     again, _ = deep_shap(decoder, windows.numpy(), background.numpy())
     assert torch.equal(first, again)  # dropout does not act
-    assert decoder.training
+    assert all(part.training for part in decoder.modules())
+    assert all(one.requires_grad and one.dtype == torch.float32 for one in decoder.parameters())
     assert not first.requires_grad
     assert all(parameter.grad is None for parameter in decoder.parameters())
     assert all(torch.equal(before[name], now) for name, now in decoder.state_dict().items())
@@ -885,6 +886,15 @@ def test_bad_input_is_named(arguments, message):
 def test_an_unknown_method_is_named():
     with pytest.raises(UserError, match="method 'kernel': must be one of deep, gradient"):
         explain(make("gru"), X, R, method="kernel")
+
+
+@pytest.mark.parametrize("enabled", [True, False])
+def test_cudnn_is_on_or_off_as_it_was(monkeypatch, enabled):
+    monkeypatch.setattr(torch.backends.cudnn, "enabled", enabled)
+    with pytest.raises(KeyError), deepshap.exact_rnn():  # whatever happens within
+        assert not torch.backends.cudnn.enabled
+        raise KeyError
+    assert torch.backends.cudnn.enabled == enabled
 
 
 def test_a_gru_is_explained_where_cudnn_was_told_to_round_nothing():

@@ -91,6 +91,7 @@ def test_rois_are_tested_against_permuted_labels_and_by_themselves_not():
     alone = map_mice.over_mice(scores)
     assert alone["p_max_t"].isna().all() and alone["against"].eq("").all()
     assert alone["low"].gt(0).all() and alone["difference"].isna().all()
+    pd.testing.assert_frame_equal(map_mice.over_mice(scores.rename_axis(columns="area")), alone)
     assert "name a null_decoder" in as_written(map_mice.in_words(alone, "ROIs"), "map_mice_alone")
     table = map_mice.over_mice(scores, null.iloc[::-1, ::-1])  # in whatever order
     as_tabled(table, "map_over_mice_against_permuted")
@@ -105,6 +106,13 @@ def test_rois_are_tested_against_permuted_labels_and_by_themselves_not():
         map_mice.over_mice(scores, null[:-1])
     with pytest.raises(UserError, match="permuted labels: nothing of ROI 20; give"):
         map_mice.over_mice(scores, null.drop(columns="20"))
+
+
+def test_permuted_labels_are_taken_off_their_own_allocation_and_unit_in_whatever_order():
+    scores = scores_of([[1, 5], [2, 7], [4, 9]], ["d", "d", "e"], "ROI")
+    null = scores_of([[0.5, 1], [1, 2], [3, 4]], ["d", "d", "e"], "ROI")
+    for other in (null, null.iloc[::-1, ::-1], null.iloc[[1, 2, 0]]):
+        assert map_mice.tested(scores, other).to_numpy().tolist() == [[0.75, 4.5], [1, 5]]
 
 
 @pytest.mark.parametrize(
@@ -166,6 +174,8 @@ def test_the_caption_says_what_is_tested_and_what_a_star_is(against):
         "": "itself). Words.",
     }
     assert stars[against] in text and ("*" in text) == (against != "")
+    areas = map_mice_figure.caption(pd.DataFrame([about]), "cnn", "area", "Words.")
+    assert ("each area's mean |SHAP|, summed over the window" in areas) == ("ROI" not in areas)
     few = pd.DataFrame([about | {"p_smallest": 0.05}])
     assert "*" not in map_mice_figure.caption(few, "cnn", kind, "Words.")
 

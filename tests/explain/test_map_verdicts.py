@@ -79,6 +79,16 @@ def test_a_map_that_is_the_same_whatever_was_learned_is_flagged():
     assert rows.to_numpy().tolist() == [["flag", 0, 0]] * 2
 
 
+def test_what_is_planted_in_some_mice_alone_is_no_truth():
+    planted = np.array([[1, 1, 0, 0, np.nan, 0], [1, 0, 0, 1, np.nan, 0], [1, 1, 0, 0, np.nan, 0]])
+    found = checked(planted=planted, planted_times=np.stack([planted, 1 - planted], 1))
+    np.testing.assert_array_equal(found.truth, [1, np.nan, 0, np.nan, np.nan, 0])
+    same = [[1, np.nan, 0, np.nan, np.nan, 0], [0, np.nan, 1, np.nan, np.nan, 1]]
+    np.testing.assert_array_equal(found.true_times, same)
+    signs = checked(planted_signs=np.array([[1, 1, -1, -1], [1, -1, -1, 1], [1, 1, -1, -1]]))
+    np.testing.assert_array_equal(signs.true_signs, [1, np.nan, -1, np.nan])
+
+
 def test_areas_that_are_missed_are_counted_by_what_they_tell_of_states_too():
     truth = np.tile([0, 0, 0, 1, np.nan, 1], (3, 1))
     told = np.stack([REAL[:, ::-1]] * 2, 1)

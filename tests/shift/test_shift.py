@@ -763,6 +763,20 @@ def test_the_figure_counts_the_sessions_of_each_verdict():
     assert np.ravel(cells.get_array()).tolist() == [1, 2]  # the median
 
 
+def test_the_share_of_rows_beyond_the_first_threshold_is_drawn_of_each_mouse():
+    """Of turns, beyond 8°; a row without the measure does not count."""
+    names = [columns.column(name) for name in (*columns.of_decoder(RUN.kind), *columns.OF_IMAGES)]
+    table = pd.DataFrame(0.0, range(5), names).assign(test_mouse=[*"aaaab"])
+    table[["predicted_auc", "confidence_shift"]] = 0.9
+    table["rotation_shift"] = [8, 8.1, 31, NAN, NAN]
+    axes = Figure().subplots()
+    shift_figure.beyond(axes, table, ["a", "b"], schema.defaults("shift"))
+    at = names.index("rotation_shift")
+    shown = {text.get_position(): text.get_text() for text in axes.texts}
+    assert {where: text for where, text in shown.items() if text != "·"} == {(at + 0.5, 0.5): "67"}
+    assert len(shown) == 2 * len(names)
+
+
 def test_a_decoder_with_too_few_mice_has_its_panel_and_says_so():
     rows = {"predicted_auc": [np.nan, 0.8], "auc": [0.9, np.nan], "test_mouse": ["a", "b"]}
     axes = Figure().add_subplot()

@@ -73,6 +73,10 @@ def test_few_mice_say_what_is_best_and_no_more():
     made = variant_choice.choose(two, own(-3, 3), 0.0)
     assert made["n_mice"].tolist() == [1, 1] and made["worth"].isna().all()
     assert made.loc[made["chosen"], "decoder"].item() == "a"
+    # of two mice evidence speaks for a, and nobody knows what choosing by it is worth
+    made = variant_choice.choose(mice(0.4, n=2), own(3, -3), 0.0)
+    assert made["gain"].argmax() == 0 and made["worth"].isna().all()
+    assert made.loc[made["chosen"], "decoder"].item() == "b"
 
 
 def test_what_is_not_known_of_a_decoder_is_neither_for_nor_against_it():
@@ -327,6 +331,10 @@ def test_a_trace_lasts_for_twice_the_time_of_its_autocorrelation():
     # two states of 20 frames: 1 - k / 10 of neighbours' .9, below 1/e of that first at 7 frames
     states = np.arange(800) // 20 % 2
     assert measures.lasting(states) == 14
+    # it does not go on where it began: of a slope of 30 frames, by sums of products
+    slope = np.arange(30.0) - 14.5
+    falls = [slope[: 30 - lag] @ slope[lag:] for lag in range(30)]
+    assert measures.lasting(slope) == 2 * next(n for n in range(30) if falls[n] < falls[1] / np.e)
     noise = np.random.default_rng(0).normal(size=800)
     assert measures.lasting(states * 10.0 + noise) == 14  # noise of each frame does not count
     assert np.isnan(measures.lasting(np.ones(9)))
