@@ -79,6 +79,8 @@ def test_missing_allocations_are_named_and_marked(study):
         "Not complete. Means are over the allocations that are done. Missing: cnn 3 of 20." in text
     )
     assert "cnn: train-1+3+4.valid-2.test-5, train-1+2+4.valid-3.test-5, train-" in text
+    assert "Allocations or sessions are missing: every mean is of what is done." in text
+    assert "raises a flag" not in text
     left = auc[~gone & (auc["decoder"] == "cnn") & (auc["test_mouse"] == "5")]["auc"].item()
     assert f"{left:.3f} (1 of 4)" in text and text.count("of 4)") == 1
 
@@ -166,6 +168,7 @@ def test_complete_study_says_nothing_of_missing(study):
     text = text_of(write_report(study))
     assert "Complete: 20 of 20 allocations for each of 3 decoders, 10 of 10 sessions" in text
     assert "Not complete" not in text and "Excluded" not in text and "excluded" not in text
+    assert "Nothing that was looked at raises a flag." in text
 
 
 def test_excluded_sessions_and_mice_are_in_the_headline_and_the_cohort(study):
