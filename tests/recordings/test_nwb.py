@@ -139,6 +139,7 @@ def test_one_file_of_all(capsys, opened, monkeypatch):
         "a name twice": lambda: variables("twice", "behavior/twice", "root/twice"),
         "one that is not there": lambda: variables("none"),
         "intervals of a series": lambda: variables("kinds", "runs"),
+        "intervals of a series, of a kind": lambda: variables("kinds", "runs", run_label="3"),
         "intervals of a series, by kind": lambda: variables("kinds", "runs", run_label=None),
         "intervals of a table": lambda: variables("bouts", "bouts/kind", "bouts/none"),
         "intervals of a table, by kind": lambda: variables("bouts/kind", run_label=None),

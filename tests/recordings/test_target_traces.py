@@ -355,7 +355,7 @@ def test_the_verb_is_told_what_is_decoded(tmp_path):
 
 
 def test_a_zero_in_an_interval_series_begins_no_kind():
-    begins = nwb._bouts(np.arange(6.0), np.array([1, -1, 0, 2, -2, 0]), told=True)
+    begins = nwb._bouts(np.arange(6.0), np.array([1, -1, 0, 2, -2, 0]), None)
     assert (begins.start.tolist(), begins.stop.tolist()) == ([0, 3], [1, 4])
     assert begins.words.tolist() == ["1", "2"]
 

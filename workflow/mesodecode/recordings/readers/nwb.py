@@ -229,8 +229,9 @@ def read_variables(
     A name is that of a time series, wherever it is in the file (NAME:2: its second column;
     NAME/timestamps: its times), or of intervals: an interval series, a table (TABLE, all its
     intervals) or those rows of one in whose column stands `run_label` (TABLE/COLUMN; None: all
-    rows with the word of each, of an interval series its number). What has the name of another is
-    called by what it is in, too: PARENT/NAME (root/trials: the file's own).
+    rows with the word of each). An interval series of several kinds has their numbers for words.
+    What has the name of another is called by what it is in, too: PARENT/NAME (root/trials: the
+    file's own).
     """
     from pynwb import TimeSeries
     from pynwb.epoch import TimeIntervals
@@ -251,7 +252,7 @@ def read_variables(
             one, column = named(held | stamps, name)
             if isinstance(series.get(name), IntervalSeries):
                 times, edges = series[name].timestamps[:], series[name].data[:]
-                found[name] = _bouts(times, edges, told=run_label is None)
+                found[name] = _bouts(times, edges, run_label)
             elif one is not None:
                 found[name] = vector(one, name, column)
             elif table in tables and (not key or key in tables[table].colnames):
@@ -274,18 +275,25 @@ def _of_several(rows: pd.DataFrame, run_label: str | None) -> str | None:
     return None
 
 
-def _bouts(times: np.ndarray, edges: np.ndarray, *, told: bool) -> Bouts:
+def _bouts(times: np.ndarray, edges: np.ndarray, run_label: str | None) -> Bouts | Unreadable:
     """Return the intervals of an interval series; n begins one of kind n, -n ends it.
 
-    `told`: with the kind of each, where there are several.
+    Of several kinds, those whose number `run_label` is; None: all, with the number of each.
     """
     kinds = np.unique(np.abs(edges[edges != 0]))
-    if not told or len(kinds) < 2:
+    if len(kinds) < 2:
         return Bouts(times[edges > 0], times[edges < 0])
-    start = [times[edges == kind] for kind in kinds]
-    stop = [times[edges == -kind] for kind in kinds]
-    words = np.repeat([f"{kind:g}" for kind in kinds], list(map(len, start)))
-    return Bouts(np.concatenate(start), np.concatenate(stop), words)
+    words = [f"{kind:g}" for kind in kinds]
+    if run_label is not None and run_label not in words:
+        return Unreadable(
+            f"holds intervals of kinds {', '.join(words)}: set run_label: "
+            f"{' or '.join(map(repr, words))}, whichever says run"
+        )
+    taken = [kind for kind, word in zip(kinds, words, strict=True) if run_label in (None, word)]
+    start = [times[edges == kind] for kind in taken]
+    stop = [times[edges == -kind] for kind in taken]
+    told = np.repeat(words, list(map(len, start))) if run_label is None else None
+    return Bouts(np.concatenate(start), np.concatenate(stop), told)
 
 
 def _by_name(nwb: pynwb.NWBFile, kind: type) -> tuple[dict[str, Any], set[str]]:
