@@ -17,10 +17,19 @@ from make_decoders import N_FEATURES, TINY, refused, trained_cnn
 from make_decoders import run as verb
 from mesodecode.base import windows
 from mesodecode.base.files import UserError
-from mesodecode.decoders import applied, inputs, networks, predict, predictions, roi_networks
+from mesodecode.decoders import (
+    applied,
+    inputs,
+    networks,
+    predict,
+    predictions,
+    roi_networks,
+    weights,
+)
 from mesodecode.decoders.adapt import adapted
 from mesodecode.decoders.fitted import linear, roi_classical
 from mesodecode.decoders.linear_networks import Pixels, of_windows
+from mesodecode.decoders.passed import Passed
 from mesodecode.recordings import baseline, roi_signals, sample
 from mesodecode.study import schema
 from mesodecode.study.targets import Target
@@ -155,7 +164,8 @@ def slow_image(frames, t, base):
 @torch.inference_mode()
 @pytest.mark.parametrize("base", [None, 30])
 @pytest.mark.parametrize("kind", ["pixels", "cnn", "finetuned"])
-def test_images_are_decoded_as_a_loop_over_frames_would(kind, base):
+def test_images_are_decoded_as_a_loop_over_frames_would(kind, base, monkeypatch):
+    monkeypatch.setattr(linear, "BLOCK", 7)  # frames that are read at once
     decoder, own = decoder_of(kind, base=base)
     mine = recording()
     w = decoder.half_window or 0
@@ -391,6 +401,41 @@ def test_a_causal_decoder_of_a_test_mouse_corrected_by_later_frames_is_not_stric
     words += ["--train", one, "--valid", other, "--test", test]
     assert verb(*words, "--out", tmp_path / "w.npz", "--predictions", tmp_path / "p.h5") == 0
     assert predictions.read(tmp_path / "p.h5").protocol == protocol
+
+
+@pytest.mark.parametrize("corrected", ["v1", "t1", "t2"])
+def test_a_protocol_knows_of_every_recording_of_the_test_mouse_and_of_no_other(tmp_path, corrected):
+    """By whatever a decoder reads them: frames, features, ROI signals, or a pass of all epochs."""
+    paths = {
+        name: write(tmp_path, recording(name, name[0], 24, seed, None))
+        for seed, name in enumerate(("v1", "t1", "t2"))
+    }
+    correct(paths[corrected], {"bleaching": True})
+    cnn = once_trained()
+    made = replace(cnn, settings=cnn.settings | HOW | {"baseline": None})
+    replace(made, train_mice=("a",), valid_mice=("v",)).save(tmp_path / "cnn.pt")
+    settings = schema.defaults("roi_rnn", input="rois", rnn="gru", half_window=1) | HOW
+    settings |= {"dropped": [], "baseline": None, "hidden_size": 2, "roi_names": [""] * 3}
+    state = networks.rnn_decoder(3, settings).state_dict()
+    weights.Trained("roi_rnn", settings, ("a",), ("v",), state).save(tmp_path / "gru.pt")
+    line = {"epoch": 1, "train_loss": 1.0}
+    weights.TrainedEpochs("roi_rnn", settings, ("a",), [state], [line]).save(tmp_path / "all.pt")
+
+    recorded = ["--recordings", *paths.values()]
+    extracted = ["--features", tmp_path / "f.h5"]
+    assert verb("extract", "--weights", tmp_path / "cnn.pt", *recorded, *extracted) == 0
+    out = ["--decoder", "d", "--out", tmp_path / "p.h5", "--validation", tmp_path / "v.h5"]
+    for words in (
+        ["predict", "--weights", tmp_path / "cnn.pt", *recorded],
+        ["predict", "--weights", tmp_path / "cnn.pt", *extracted, "--test-mice", "t"],
+        ["predict-rois", "--weights", tmp_path / "gru.pt", *recorded],
+    ):
+        assert verb(*words, *out) == 0
+        found = predictions.read(tmp_path / "p.h5").protocol
+        assert found == ("strict" if corrected == "v1" else "transductive")
+    words = ["pass-signals", "--trained", tmp_path / "all.pt", "--out", tmp_path / "passed.h5"]
+    assert verb(*words, "--recordings", paths["t1"], paths["t2"]) == 0
+    assert Passed.read(tmp_path / "passed.h5").corrected == (corrected != "v1")
 
 
 def test_rois_that_another_recording_of_the_study_lacks_are_left_out(tmp_path):

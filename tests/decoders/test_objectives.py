@@ -15,6 +15,7 @@ from mesodecode.base.files import UserError
 from mesodecode.base.metrics import correlation, macro_auc, r2, state_aucs
 from mesodecode.base.roc_auc import roc_auc
 from mesodecode.decoders import predictions, validation
+from mesodecode.decoders.fitted import linear
 from mesodecode.decoders.objectives import loss_of, predicted, score_of, trained_on
 from mesodecode.decoders.weights import load_trained
 from mesodecode.recordings.recording import read_recordings, with_labels_of
@@ -260,6 +261,30 @@ def test_recurrent_roi_decoder_finds_what_is_planted(planted, tmp_path, capsys, 
         assert not (tmp_path / "no.h5").exists()
 
 
+def test_a_trace_is_standardised_by_training_mice_alone(planted, tmp_path, monkeypatch):
+    """By verbs that read validation and test mice beside them, too."""
+    a, b, valid, test = planted["pupil"]
+    asked = []
+
+    def told(*given, target=None, **_):
+        settings = [one for one in given if isinstance(one, dict)]
+        asked.append(target or Target.of_settings(settings[0]))
+        raise UserError("told")
+
+    for name in ("roi_networks.fit", "train.fit"):
+        monkeypatch.setattr(f"mesodecode.decoders.{name}", told)
+    words = ["--train", a, b, "--valid", valid, "--out", tmp_path / "m", "--history", tmp_path]
+    roi = ["--test", test, "--decoder", "d", "--predictions", tmp_path / "p.h5", *ROI, *GRU]
+    assert run("train-roi", *words, *roi) == 1
+    assert run("train-cnn", *words, "--backbone", TINY, "--pretrained", "none") == 1
+    values = []
+    for path in (a, b):
+        with h5py.File(path) as file:
+            values = [*values, *file["target"][:].astype(np.float64)]
+    assert [one.mean for one in asked] == pytest.approx([np.mean(values)] * 2)
+    assert [one.sd for one in asked] == pytest.approx([np.std(values)] * 2)
+
+
 @pytest.mark.parametrize("kind", KINDS)
 def test_cnn_and_cnn_rnn_learn_and_predict_the_target(planted, tmp_path, kind):
     a, _, valid, test = planted[kind]
@@ -341,3 +366,7 @@ def test_a_state_that_was_never_trained_has_probability_0(planted, tmp_path):
                "--predictions", tmp_path / "p.h5") == 0  # fmt: skip
     (one,) = predictions.read(tmp_path / "p.h5", of_any=True).sessions.values()
     assert (one.probability[:, 1] == 0).all() and (one.probability.sum(1) > 0.999).all()
+    (again,) = linear.load(tmp_path / "l.npz").predict(read_recordings([test])).values()
+    np.testing.assert_allclose(again.probability, one.probability, atol=1e-6)
+    known = one.label != 1  # the two others are told apart, each under its own name
+    assert (one.probability.argmax(1) == one.label)[known].mean() > 0.8

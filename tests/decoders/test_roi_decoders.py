@@ -176,6 +176,25 @@ def test_a_classical_decoder_is_fitted_to_every_nth_window_from_the_first_on(mon
     np.testing.assert_array_equal(rows, expected)
 
 
+def test_a_classical_decoder_learns_from_training_recordings_and_without_rois_that_others_lack():
+    line = study(model="ridge", half_window=1, frame_step=20, drop=True).decoders["d"].settings
+    train, other = recordings()[:2], recordings()[4]
+    lacks = replace(other, rois=other.rois.copy())
+    lacks.rois[:, 6] = 1.0
+    given = [((), None, []), ([other], None, []), ([lacks], None, [7]), ((), [3, 7], [3, 7])]
+    for others, dropped, without in given:
+        model = roi_classical.fit(train, line, others, dropped)
+        assert (model.train_mice, model.valid_mice) == (("m1",), ())
+        assert model.settings["dropped"] == without
+        (signals, _) = session_signals(train, line)
+        for one in signals:
+            one.features[:, [roi - 1 for roi in without]] = 0
+        expected = fit_classical(signals, line)[-1].coef_
+        np.testing.assert_allclose(model.model[-1].coef_, expected, atol=1e-9)
+        unread = (model.model[-1].coef_.reshape(3, 50) == 0).all(axis=0)
+        assert (np.flatnonzero(unread) + 1).tolist() == without
+
+
 def test_verbs_train_predict_and_refuse_a_mouse_in_two_roles(tmp_path, capsys):
     paths = [write_rois(tmp_path, one) for one in recordings()[:6]]
     roles = ["--train", *paths[:2], "--valid", *paths[2:4], "--test", *paths[4:]]

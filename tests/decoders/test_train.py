@@ -454,26 +454,30 @@ def test_smoothed_labels_are_half_of_it_from_either_end(smoothing):
         assert found == pytest.approx(expected.item(), rel=1e-5)
 
 
-def test_an_average_goes_on_from_a_checkpoint(tmp_path):
+@pytest.mark.parametrize(("left", "flip"), [(5, False), (10, True)])
+def test_an_average_goes_on_from_a_checkpoint(tmp_path, left, flip):
+    """Killed before the best epoch; in the second one, if none after it is as good as the first."""
+
     class Killed(Exception):
         pass
 
     class Breaking(Checkpoint):
-        left = 5
-
         def save(self, state):
             super().save(state)
-            self.left -= 1
-            if not self.left:
+            saved.append(state["epoch"])
+            if len(saved) == left:
                 raise Killed
 
+    saved, path = [], tmp_path / "c.pt"
     options = {"epochs": 3, "ema_decay": 0.9, "early_stopping": 2}
-    path = tmp_path / "c.pt"
+    options["valid"] = two_clouds(seed=9, flip=flip)
     with pytest.raises(Killed):
         run(**options, checkpoint=Breaking(path, {}, every=0.0))
     resumed, whole = run(**options, checkpoint=Checkpoint(path, {})), run(**options)
-    for name, value in whole.state.items():
-        assert torch.equal(value, resumed.state[name])
+    assert_same_bits(resumed.state, whole.state)
+    losses = [[(one.train_loss, one.valid_loss) for one in of.history] for of in (resumed, whole)]
+    assert losses[0] == losses[1] and saved[-1] == 1 + flip
+    assert (min(loss for _, loss in losses[1]) == losses[1][0][1]) == flip
 
 
 def test_dropout_goes_on_from_a_checkpoint_of_mid_epoch(tmp_path):

@@ -10,6 +10,7 @@ import shlex
 import shutil
 from contextlib import nullcontext
 from dataclasses import replace
+from types import SimpleNamespace
 
 import h5py
 import numpy as np
@@ -244,6 +245,14 @@ def test_every_kind_is_scored_on_its_validation_mice(recordings, kind, settings)
         assert np.isnan(score([a, b], [c], settings))
 
 
+def test_a_network_is_scored_as_after_the_epoch_whose_weights_are_kept(monkeypatch):
+    """Of the lowest loss, the first of several; a later one of a better AUC is not kept."""
+    epochs = [(0.5, 0.7), (0.4, 0.6), (0.6, 0.9), (0.4, 0.8)]
+    history = [SimpleNamespace(valid_loss=loss, valid_auc=auc) for loss, auc in epochs]
+    monkeypatch.setattr(one_step, "fit", lambda *_: (None, history))
+    assert tune.scorer("roi_rnn", "cpu")([], [], {}) == 0.6
+
+
 PX, NAMED = Target("pupil", unit="px"), Target("states", ("rest", "slow", "fast"))
 
 
@@ -421,10 +430,19 @@ def test_a_search_is_told_of_mice_and_of_its_decoder_only(lab):
 
 
 def test_whole_numbers_and_choices_are_suggested_as_the_decoder_takes_them():
-    trial = optuna.trial.FixedTrial({"epochs": 3, "rnn": "lstm", "max_lr": 0.01})
-    assert tune.suggest(trial, "epochs", [1, 5]) == 3
-    assert tune.suggest(trial, "rnn", ["gru", "lstm"]) == "lstm"
-    assert tune.suggest(trial, "max_lr", [0.001, 0.1]) == 0.01
+    asked = {"epochs": [1, 5], "rnn": ["gru", "lstm"], "max_lr": [0.001, 0.1]}
+    asked |= {"dropout": [0.1, 0.5], "hidden_size": [8, 128]}  # wide ranges are logarithmic
+    given = {"epochs": 3, "rnn": "lstm", "max_lr": 0.01, "dropout": 0.2, "hidden_size": 9}
+    trial = optuna.trial.FixedTrial(given)
+    assert {key: tune.suggest(trial, key, values) for key, values in asked.items()} == given
+    of = optuna.distributions
+    assert trial.distributions == {
+        "epochs": of.IntDistribution(1, 5),
+        "rnn": of.CategoricalDistribution(("gru", "lstm")),
+        "max_lr": of.FloatDistribution(0.001, 0.1, log=True),
+        "dropout": of.FloatDistribution(0.1, 0.5),
+        "hidden_size": of.IntDistribution(8, 128, log=True),
+    }
 
 
 def test_windows_are_searched_in_seconds_too():

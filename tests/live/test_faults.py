@@ -197,6 +197,19 @@ def test_a_disk_that_hangs_at_the_end_is_given_up_and_rows_are_counted(monkeypat
     disk.works.set()
 
 
+def test_a_disk_that_fails_at_the_last_row_says_so_at_the_end():
+    def fails(row):
+        raise UserError("o.tsv: no space left")
+
+    disk = Disk()
+    disk.write = fails
+    out = written.Written(disk, "o.tsv")
+    out.write(ROW)
+    with pytest.raises(UserError, match="no space left"):
+        out.close()
+    assert disk.closed
+
+
 def test_a_slow_disk_is_waited_for_as_long_as_it_takes_rows(monkeypatch):
     monkeypatch.setattr(written, "HELD", 8)
     monkeypatch.setattr(written, "HANGS", 0.5)

@@ -102,8 +102,9 @@ def test_networks_and_linear_decoders_subtract_it(tmp_path):
     torch.testing.assert_close(shown.batch(shown.centres[:1]), whole)
 
 
-def test_between_two_exact_means_it_goes_from_the_one_to_the_other(tmp_path):
+def test_between_two_exact_means_it_goes_from_the_one_to_the_other(tmp_path, monkeypatch):
     """Of a window of 40 frames it is exact in every fourth, and in the last."""
+    monkeypatch.setattr(linear, "BLOCK", 11)  # frames that a linear decoder reads at once
     n = 47
     frames = (np.arange(n) ** 2)[:, None, None] + np.arange(6.0).reshape(2, 3)
     recording = write_recording(tmp_path / "s.h5", frames.astype(np.float32))
