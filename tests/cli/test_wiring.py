@@ -149,6 +149,10 @@ APPLIED = of("cli.decoders._label_donors.exchange", "recordings.recording.read_r
     "mesodecode.recordings.baseline.prepared": lambda recordings, _: ["r"],
     "mesodecode.explain.cutout_scores.load_decoder": mock.Mock(),
 }
+SELECTED = {
+    "mesodecode.base.tables.read_scores": lambda path, metric, *_: (str(path), metric),
+    "mesodecode.scores.published_tests.select": lambda table, where: (table, where),
+}
 HIDDEN = {"fill": "blur", "blur_sigma": 0.25, "half_window": 2, "device": "cuda", "target": RUN}
 HIDING = APPLIED | {
     "mesodecode.decoders.device.resolve_device": "cuda",
@@ -671,6 +675,64 @@ WIRED = {
         "cli.scores.power.check_protocols",
         {"mesodecode.base.tables.read_table": pd.DataFrame({"auc": [0.9], "kind": ["x"]})},
         {"by": "kind", "only": ["x"], "across": True},
+    ),
+    "score: the figure is of the first allocation of each decoder": (
+        "--predictions a/1.h5 a/2.h5 b/1.h5 b/2.h5 --shifts 9 --out o --sessions s --figure f",
+        "scores.target_figure.traces",
+        {
+            "mesodecode.decoders.predictions.read": lambda path, **_: SimpleNamespace(
+                decoder=path[0], allocation=path, made_of=path, target=Target("pupil")
+            ),
+            "mesodecode.scores.target_tables.tables": lambda item, shifts: (
+                [pd.DataFrame({"allocation": [item.allocation], "shifts": shifts})] * 3
+            ),
+        },
+        {"items": ["a/1.h5", "b/1.h5"]},
+    ),
+    "inference": (
+        "--auc a.tsv --sessions s.tsv --metric r2 --by model --where kind=x --only b a --name fam "
+        "--out o",
+        "scores.paired_tests.infer",
+        SELECTED | of("cli.scores.inference.check_protocols"),
+        {
+            "table": (("a.tsv", "r2"), {"kind": "x"}),
+            "sessions": (("s.tsv", "r2"), {"kind": "x"}),
+            **{"by": "model", "only": ["b", "a"], "name": "fam"},
+        },
+    ),
+    "inference: protocols": (
+        "--auc a.tsv --by model --where kind=x --only b a --across-protocols --out o",
+        "cli.scores.inference.check_protocols",
+        SELECTED,
+        {
+            "table": (("a.tsv", "auc"), {"kind": "x"}),
+            **{"by": "model", "only": ["b", "a"], "across": True},
+        },
+    ),
+    "compare": (
+        "--auc a.tsv --metric r2 --by model --within set --where kind=x --only b a --name fam "
+        "--test rank_sum_exact rank_sum --across-protocols --out o",
+        "scores.published_tests.compare",
+        SELECTED | {"mesodecode.cli.scores.compare.of_one_protocol": lambda *given: given},
+        {
+            "table": ((("a.tsv", "r2"), {"kind": "x"}), "set", "model", ["b", "a"], True),
+            **{"by": "model", "within": "set", "only": ["b", "a"], "name": "fam"},
+            "test": "rank_sum_exact",
+        },
+    ),
+    "figures: along a setting": (
+        "--auc a.tsv --metric r2 --by model --where kind=x --only b a --setting half_window "
+        "--values 3 5 --frame-rate 20 --comparisons c.tsv --out f",
+        "scores.auc_figure.auc_by_setting",
+        of("base.tables.read_scores", "base.tables.read_table")
+        | {
+            "mesodecode.scores.published_tests.select": mock.MagicMock(),
+            "mesodecode.scores.auc_figure.select": lambda auc, only: only,
+        },
+        {
+            **{"auc": ["b", "a"], "values": [3.0, 5.0], "setting": "half_window"},
+            **{"frame_rate": 20.0, "comparisons": Path("c.tsv"), "kind": KINDS["regression"]},
+        },
     ),
     "variants: figure": (
         "--config c.json --auc a.tsv --qc q.tsv --out o --figure f",

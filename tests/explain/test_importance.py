@@ -155,13 +155,16 @@ def test_rois_keep_their_numbers_and_names():
     assert (zero.mean_abs[:, [0, 2]] == 0).all() and (zero.mean_abs[:, 1] > 0).all()
     dropped = run(trained(drop=True, dropped=[2]))  # some validation mouse lacked it
     assert (dropped.mean_abs.sum(axis=0) > 0).tolist() == [True, False, True]
+    chosen = run(trained(2, rois=[3, 1], others="drop", drop=True, dropped=[1]))
+    assert (chosen.mean_abs.sum(axis=0) > 0).tolist() == [True, False]
 
 
 def test_what_does_not_fit_is_refused():
     with pytest.raises(UserError, match="test-b: a mouse has two roles"):
         run(trained(), [recording("b")])
-    with pytest.raises(UserError, match=r"background: mouse c did not train .*\(a, b did\)"):
-        run(trained(), background=[recording("c")])
+    for mouse in "cd":  # which chose its epoch, and which is tested
+        with pytest.raises(UserError, match=rf"ground: mouse {mouse} did not train .*\(a, b did\)"):
+            run(trained(), background=[recording("a"), recording(mouse)])
     with pytest.raises(UserError, match=r"d\.h5: gives 4 ROIs, but the decoder was trained on 3"):
         run(trained(), [recording("d", 4)])
     with pytest.raises(UserError, match=r"d\.h5: no frame has a window of ±30 frames"):
@@ -203,7 +206,8 @@ def test_table_sums_over_frames_and_averages_over_allocations():
 
 
 @pytest.mark.parametrize(
-    "changes", [{"roi": np.array([1, 3])}, {"decoder": "other"}, {"frame": np.arange(3)}]
+    "changes",
+    [{"roi": np.array([1, 3])}, {"decoder": "other"}, {"frame": np.arange(3)}, {"output": "logit"}],
 )
 def test_maps_of_other_analyses_are_not_averaged(changes):
     with pytest.raises(UserError, match="allocations one and two: of other ROIs"):

@@ -79,6 +79,18 @@ def test_a_map_that_is_the_same_whatever_was_learned_is_flagged():
     assert rows.to_numpy().tolist() == [["flag", 0, 0]] * 2
 
 
+@pytest.mark.parametrize(
+    ("own", "drawn", "verdict"),
+    [(0.25, 0.0, "pass"), (0.25, 0.25, "flag"), (-0.25, -0.5, "flag"), (0.0, -0.5, "flag")],
+)
+def test_signs_drive_the_output_apart_the_right_way_and_farther_than_any_exchanged(
+    own, drawn, verdict
+):
+    change = {"apart": np.full((3, 2), own), "apart_random": np.full((3, 4, 2), drawn)}
+    table = map_verdicts.table(checked(**change)).set_index("check")
+    assert tuple(table.loc["deletion by sign", ["verdict", "value"]]) == (verdict, own)
+
+
 def test_what_is_planted_in_some_mice_alone_is_no_truth():
     planted = np.array([[1, 1, 0, 0, np.nan, 0], [1, 0, 0, 1, np.nan, 0], [1, 1, 0, 0, np.nan, 0]])
     found = checked(planted=planted, planted_times=np.stack([planted, 1 - planted], 1))

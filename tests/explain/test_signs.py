@@ -152,6 +152,9 @@ def test_tables_by_hand():
     assert shap_tables.time_table(named)["name"].tolist() == ["V1"] * 3 + ["M1"] * 3
     assert shap_tables.signed_table(named)["name"].tolist() == ["V1", "M1"]
     assert shap_tables.roi_table(named)["name"].tolist() == ["V1", "M1"]
+    assert shap_files.units_of(named[0]) == ["1", "2"]  # however they are called
+    pixels = dataclasses.replace(named[0], method=shap_files.OF_PIXELS)
+    assert shap_files.units_of(pixels) == ["V1", "M1"]
     np.testing.assert_allclose(times["signed"], [0.5, -1, 1.5, 0, 0, -2])
     np.testing.assert_allclose(times["mean_abs"], [1, 1, 2, 1, 1, 1])
     rates = [one, dataclasses.replace(two, frame_rate=20.0)]

@@ -202,6 +202,12 @@ def test_verb_takes_files_or_a_folder(tmp_path):
     [
         (["--predictions", "{p}", "{p}"], "give each once"),
         (["--predictions", "{folder}"], "--decoders and --allocations"),
+        (["--predictions", "{folder}", "--decoders", "cnn"], "--decoders and --allocations"),
+        (["--predictions", "{folder}", "--allocations", "{p}"], "--decoders and --allocations"),
+        (
+            ["--predictions", "{folder}", "{p}", "--decoders", "cnn", "--allocations", "{p}"],
+            "folder: a folder goes alone",
+        ),
     ],
 )
 def test_verb_refuses_what_it_cannot_score(tmp_path, words, message):

@@ -14,6 +14,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import yaml
+from matplotlib.colors import to_hex
 
 import fresh
 from drawn import as_drawn
@@ -26,7 +27,7 @@ from mesodecode.decoders.predictions import SessionPredictions
 from mesodecode.scores import auc as auc_tables
 from mesodecode.study import decoder_table, schema
 from mesodecode.study import study as studies
-from mesodecode.suite import first_minutes, suite, suite_figure
+from mesodecode.suite import across_cohorts, first_minutes, suite, suite_figure
 
 SUITE = ROOT / "benchmarks" / "suite"
 MICE = ["m1", "m2", "m3"]
@@ -126,6 +127,9 @@ def test_first_minutes_should_help_a_turned_mouse_and_a_decoder_that_registers()
         "-",
     )
     assert expects("linear_first", by_mouse={}) == ("-", "-")
+    for lies in ("position_jitter", "rotation_sd"):  # all mice, each in its own way
+        every = ", ".join(f"m{n}" for n in (1, 2, 3, 4, 5))
+        assert expects("linear_first", by_mouse={}, **{lies: 0.01}) == ("-", f"first {every}")
     assert expects("linear_first", by_mouse={"m2": {"rotation": 5}}) == ("shift m2", "first m2")
     assert expects("linear_first", by_mouse={"m2": {"rotation": 5.1}})[0].endswith("first m2")
 
@@ -173,6 +177,13 @@ def test_what_is_lost_between_labs_is_spoken_of_where_a_study_has_some():
     low = pd.DataFrame({"decoder": ["net"] * 3, "loss_low": [np.nan, 0.005, 0.02]})
     assert suite.said({"cohorts": low}, "net") == {("cohorts", "loss"): True}
     assert suite.said({"cohorts": low[:2]}, "net") == {("cohorts", "loss"): False}
+
+
+def test_what_one_cohort_of_three_differs_in_is_a_difference(monkeypatch):
+    tables = [{"simulate": {"scale": scale, "gain": 2}} for scale in (1, 1, 0.9)]
+    monkeypatch.setattr(across_cohorts, "all_tables", lambda config: [{}, *tables[config]])
+    for rows, found in ((slice(3), {"scale"}), (slice(2), set()), (slice(0), set())):
+        assert across_cohorts.differences(SimpleNamespace(config=rows)) == found
 
 
 def test_what_is_said_stands_in_the_tables():
@@ -386,6 +397,24 @@ def test_what_first_minutes_gain_is_spoken_of_where_a_decoder_has_them(tmp_path)
         write_table(both, folder / f"tables/{name}.tsv")
     said = suite.table([folder]).set_index("decoder")["said"]
     assert said.to_dict() == {"net": "qc m1", "early": "qc m1; first m1"}
+
+
+def test_a_fault_that_was_missed_has_the_darkest_colour_whatever_else_was_said():
+    rows = [("right", 1, 0), ("false", 1, 1), ("missed", 0, 0), ("both", 0, 2)]
+    table = pd.DataFrame(rows, columns=["study", "n_hit", "n_false"])
+    table = table.assign(decoder="net", protocol="strict", n_should=1, n_silent=5)
+    table = table.assign(**dict.fromkeys(suite_figure.PANELS, 0.5))
+    *_, axes = suite_figure.page(table).axes
+    (cells,) = axes.collections
+    colours = [to_hex(colour) for colour in cells.to_rgba(cells.get_array().ravel())]
+    verdicts = ["all right", "false alarms only", "missed", "missed"]
+    assert colours == [suite_figure.VERDICTS[name].lower() for name in verdicts]
+    assert [text.get_text() for text in axes.texts] == [
+        "1/1 · 0/5",
+        "1/1 · 1/5",
+        "0/1 · 0/5",
+        "0/1 · 2/5",
+    ]
 
 
 @pytest.mark.parametrize("name", ["ceilings_gaps", "cohorts"])
