@@ -129,6 +129,21 @@ REFUSED = {
         {},
         "--valid or --valid-mice: needed, one of them",
     ),
+    "average": (
+        "average --predictions a b --decoder d --of-validation v w --out o",
+        {},
+        "--validation: goes with --of-validation, the files that are averaged",
+    ),
+    "train-roi: alone": (
+        "train-roi --rnn gru --train a.h5 --all-epochs o --validation v",
+        {},
+        "--all-epochs: reads training mice alone; leave out --validation",
+    ),
+    "fit-linear: alone": (
+        "fit-linear --train a.h5 --alone o --valid-mice b",
+        {},
+        "--alone: reads training mice alone; leave out --valid-mice",
+    ),
     "pass-images": (
         "pass-images --trained t.pt --recordings r.h5 --out o",
         {

@@ -377,6 +377,33 @@ WIRED = {
         TUNE,
         {"storage": Path("kept/trials.journal"), "settings": {"pretrained": "file:w.pt"}},
     ),
+    "tune: trials are of allocations and code, too": (
+        "--config c.json --decoder cnn --test-mice m1 --recordings r --out o --trials-table t "
+        "--storage kept/trials.journal",
+        "decoders.tune.search",
+        TUNE
+        | {
+            "mesodecode.cli.decoders._training.fingerprint": ["digest"],
+            "mesodecode.running.provenance.code_version": lambda verb: f"code of {verb}",
+        },
+        {"identity": ["digest", "x", "code of tune"]},
+    ),
+    "dropped-rois": (
+        "--recordings a.h5 --rois 3 5 --normalise dff --out o",
+        "recordings.roi_signals.dropped_rois",
+        of("recordings.recording.read_recordings"),
+        {"settings": {"rois": [3, 5], "normalise": "dff", "drop": True}},
+    ),
+    "train-rnn: a window of features reaches one frame more than the features": (
+        "--rnn gru --features f --train-mice a --valid-mice b --half-window 3 --out o --history h",
+        "decoders.inputs.Windows",
+        TRAINING
+        | {
+            "mesodecode.cli.decoders.train_rnn._read": lambda paths, mice, epoch: mice,
+            "mesodecode.decoders.inputs.normalising_of": {},
+        },
+        {"sessions": ["a"], "half_window": 3, "reach": 4},
+    ),
     "encoding-report": (
         "--config c.json --summary s.tsv --neurons n.tsv --sweep w.tsv --runtimes t.tsv "
         "--diagnosis net d.tsv --figures f.svg --out o",

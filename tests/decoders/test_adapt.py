@@ -12,6 +12,7 @@ import pytest
 import torch
 from torch import nn
 
+from make_decoders import assert_same_bits
 from mesodecode.base.files import UserError
 from mesodecode.decoders import applied, networks, past, predict, weights
 from mesodecode.decoders.adapt import adapted as adapting
@@ -141,6 +142,30 @@ def test_the_first_minutes_are_all_that_is_known(cnn, gru, half_window, normalis
     hidden = replace(mine, labels=np.r_[1 - mine.labels[:30], mine.labels[30:]])
     d = run(model, [hidden], half_window, known, **how)["t1"]
     assert np.array_equal(d.probability, a.probability)  # without their labels
+
+
+@pytest.mark.parametrize("warm_up", [0.2, 1.0, 2.5])
+def test_the_past_is_of_a_second_at_least(cnn, warm_up):
+    """Whatever the warm-up: before it nothing is known to normalise by."""
+    found = run(cnn, [recording()], normalise="past", warm_up=warm_up)["t1"]
+    assert found.frame[0] == max(10, 10 * warm_up) + 1
+
+
+@pytest.mark.parametrize("half_window", [None, 2])
+def test_what_aligns_features_is_told_by_the_first_minutes_alone(cnn, gru, half_window):
+    """Not by images or windows of them that reach beyond."""
+    model = gru if half_window else cnn
+    known, mine = [recording("a", "a1", seed=5)], recording()
+
+    def told(one):
+        decoder = applied.ImageDecoder(model, half_window)
+        settings = DEFAULTS | FIRST | {"batch_norm": True}
+        made = adapting.adapted(decoder, [one], known, settings)
+        return made.coral.state_dict() | made.decoder.network.state_dict()
+
+    first, later, early = map(told, (mine, changed_from(mine, 30), changed_from(mine, 29)))
+    assert_same_bits(first, later)
+    assert not torch.equal(first["mean"], early["mean"])
 
 
 def test_first_statistics_are_those_of_the_frames_by_hand():

@@ -449,6 +449,12 @@ def test_rois_that_another_recording_of_the_study_lacks_are_left_out(tmp_path):
         out = tmp_path / f"{n}.joblib"
         assert verb("fit-roi", "--model", "logistic_regression", *words, *more, "--out", out) == 0
         assert applied.load(out).settings["dropped"] == dropped
+    for n, path in enumerate((one, other, test), 1):  # what any of them lacks is read of none
+        with h5py.File(path, "a") as file:
+            file["rois"][:, 1] = 5.0
+        assert verb("fit-roi", "--model", "logistic_regression", *words, "--out", out) == 0
+        assert applied.load(out).settings["dropped"] == [2], n
+        write(tmp_path, (*TRAINING, recording())[n - 1])
 
 
 CHAINS = {  # verb that trains alone, its flags; verb that passes a mouse; verb that keeps; reach
@@ -498,6 +504,7 @@ def test_verbs_train_pass_and_keep_causal_decoders(name, tmp_path):
     assert found.protocol == "strict"
     assert found.sessions["t1"].frame.tolist() == slow_frames(before)
     loaded = applied.load(kept)
+    assert (loaded.train_mice, loaded.valid_mice) == (("a",), ("b",))
     assert loaded.decoder.causal and {k: loaded.settings[k] for k in HOW} == HOW
     again = run(loaded.decoder, [recording()])["t1"]
     np.testing.assert_array_equal(again.frame, found.sessions["t1"].frame)

@@ -1,12 +1,14 @@
 """A training of all epochs, and a choice among them, is the training of one allocation."""
 
 from dataclasses import replace
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 import torch
 
 from mesodecode.base.files import UserError
+from mesodecode.cli.decoders import _chosen
 from mesodecode.decoders import choose, pass_mice, passed, roi_networks
 from mesodecode.decoders.weights import TrainedEpochs
 from mesodecode.recordings.roi_signals import SessionSignals
@@ -133,6 +135,21 @@ def test_two_validation_mice_choose_by_all_their_frames_together():
     best, history = choose.choose(training, mice)
     assert best == int(losses.argmin())
     assert [e.valid_loss for e in history] == pytest.approx(losses.tolist(), rel=1e-5)
+
+
+def test_which_files_choose_together_is_told_by_commas(monkeypatch):
+    """A word an allocation, as the workflow writes them."""
+    training, asked = trained(epochs=1), []
+    monkeypatch.setattr(
+        passed.Passed, "read", lambda name: SimpleNamespace(name=name, mouse=name[0])
+    )
+    monkeypatch.setattr(
+        choose, "chosen_epochs", lambda _, of: asked.extend([one.name for one in p] for p in of)
+    )
+    _chosen.epochs(SimpleNamespace(chosen_by=["c.h5,d.h5", "d.h5"]), training)
+    assert asked == [["c.h5", "d.h5"], ["d.h5"]]
+    with pytest.raises(UserError, match=r"^b\.h5: of mouse b, which the CNN was trained on"):
+        _chosen.epochs(SimpleNamespace(chosen_by=["c.h5,b.h5"]), training)
 
 
 def test_validation_mice_of_one_state_are_refused():

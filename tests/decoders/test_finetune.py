@@ -139,6 +139,8 @@ def test_fine_tuned_decoders_start_from_each_chosen_epoch_as_if_alone(
     tuned(both, 1, 2)
     together = load_epochs(both)
     assert together.starts == [1, 1, 2, 2] and together.kind == "finetuned"
+    kept = {path.name for path in tmp_path.glob("both.checkpoint.*")}  # one of each start
+    assert kept == {f"both.checkpoint.start-{epoch}.finished.pt" for epoch in (1, 2)}
     capsys.readouterr()
     for epoch, rows in ((1, [0, 1]), (2, [2, 3])):
         one = tmp_path / f"{epoch}.pt"

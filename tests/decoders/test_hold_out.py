@@ -158,6 +158,7 @@ def test_roi_decoders_hold_sessions_out(kind, tmp_path, capsys):
         line += ["--valid", paths["m3_s1"]]
     assert run(*line) == 0
     found = held_out.read(tmp_path / "out.h5").predictions
+    assert found.mouse == "m1"
     assert (
         len(found.frame) == 900 - 6 and ((found.probability >= 0) & (found.probability <= 1)).all()
     )

@@ -1,6 +1,7 @@
 """The networks: sizes as published, arithmetic as written down, weights loaded safely."""
 
 import pickle
+import re
 import warnings
 import zipfile
 from pathlib import Path
@@ -147,11 +148,11 @@ def test_the_recurrent_decoder_keeps_its_contract():
 
 
 def test_temporal_convolutions_equal_their_equations():
-    decoder = TCNDecoder(3, hidden_size=4, num_layers=2, dropout=0.3).double().eval()
+    decoder = TCNDecoder(3, hidden_size=4, num_layers=3, dropout=0.3).double().eval()
     window = torch.randn(9, 3, dtype=torch.float64)
     w = {name: tensor.numpy() for name, tensor in decoder.state_dict().items()}
     h = window.numpy() @ w["inputs.weight"][:, :, 0].T + w["inputs.bias"]  # (frames, channels)
-    for n, apart in enumerate((1, 2)):
+    for n, apart in enumerate((1, 2, 4)):
         padded = np.pad(h, ((apart, apart), (0, 0)))
         kernel = w[f"layers.{n}.weight"]  # (out, in, 3)
         summed = sum(padded[k * apart :][: len(h)] @ kernel[:, :, k].T for k in range(3))
@@ -257,6 +258,18 @@ def test_a_backbone_unlike_any_name_is_an_error_too():
         create_backbone("#@!", "none")
 
 
+def test_images_of_a_size_that_a_backbone_does_not_take_are_named_height_by_width(monkeypatch):
+    cnn = CNNDecoder(TINY)
+
+    def refuses(images):
+        raise AssertionError("Input height (24) doesn't match model.")
+
+    monkeypatch.setattr(cnn.net, "forward_features", refuses)
+    said = f"'{TINY}': does not take images of 24 x 48 px (Input height (24) doesn't match model)"
+    with pytest.raises(UserError, match=re.escape(said)):
+        cnn.features(torch.zeros(2, 3, 24, 48))
+
+
 # --- first weights -----------------------------------------------------------------------------
 
 
@@ -285,6 +298,8 @@ def test_lite0_fits_one_backbone_only():
     for name in ("tf_efficientnet_b0", "tf_efficientnet_lite0", TINY):
         with pytest.raises(UserError, match=f"efficientnet_lite0 only, not '{name}'"):
             create_backbone(name, "lite0")
+        with pytest.raises(UserError, match=f"efficientnet_lite0 only, not '{name}'"):
+            cnn_decoder(0, {"backbone": name, "pretrained": "lite0"})  # as settings have it
 
 
 def test_lite0_without_its_package_says_what_to_install(monkeypatch):
@@ -423,6 +438,10 @@ CLAIMS = {
     "no weights": ({"state": {}}, "no tensor|no network"),
     "one value for all": (
         {"state": gru_state(lambda value: torch.zeros(1).expand(value.shape))},
+        "no tensor that has all its values",
+    ),
+    "one value for four": (
+        {"state": {"a": torch.zeros(1).expand(4)}},
         "no tensor that has all its values",
     ),
     "a table of features": (

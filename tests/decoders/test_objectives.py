@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
+from sklearn.linear_model import LogisticRegression
 
 from make_decoders import TINY, refused, run
 from mesodecode.base.files import UserError
@@ -16,6 +17,7 @@ from mesodecode.base.metrics import correlation, macro_auc, r2, state_aucs
 from mesodecode.base.roc_auc import roc_auc
 from mesodecode.decoders import predictions, validation
 from mesodecode.decoders.fitted import linear
+from mesodecode.decoders.fitted_models import predicted_by
 from mesodecode.decoders.objectives import loss_of, predicted, score_of, trained_on
 from mesodecode.decoders.weights import load_trained
 from mesodecode.recordings.recording import read_recordings, with_labels_of
@@ -349,6 +351,16 @@ def test_models_that_cannot_are_refused_and_missing_states_are_said(planted, tmp
     one.labels[one.labels == 2] = 0
     trained_on([one])
     assert "no training frame is groom" in capsys.readouterr().err
+
+
+def test_probabilities_stand_under_the_states_that_were_trained():
+    rows = np.repeat(np.eye(2), 9, axis=0)
+    model = LogisticRegression().fit(rows, np.repeat([0, 2], 9))
+    first, second = model.predict_proba(rows).T
+    expected = np.stack([first, 0 * first, second], axis=1)
+    np.testing.assert_allclose(predicted_by(model, rows, NAMED), expected)
+    assert (expected[:9, 0] > 0.6).all() and (expected[9:, 2] > 0.6).all()
+    assert predicted_by(model, rows[:0], NAMED).shape == (0, 3)
 
 
 def test_a_state_that_was_never_trained_has_probability_0(planted, tmp_path):

@@ -309,6 +309,7 @@ def test_the_linear_weights_make_the_predictions(paths, tmp_path, name):
     assert files_in(tmp_path / "w") == [name]
     with np.load(tmp_path / "w" / name) as file:
         w = dict(file)
+    assert [w[f"{role}_mice"].tolist() for role in ("train", "valid")] == [["m1"], ["m2"]]
     session = predictions.read(tmp_path / "linear.h5").sessions["m3_a"]
     x = slow_pixels(read_recording(paths["m3_a"]), session.frame, 8)
     logit = (x - w["mean"]) / w["scale"] @ w["coef"] + w["intercept"]

@@ -224,6 +224,19 @@ def test_what_was_never_trained_on_is_no_ceiling(tmp_path, capsys, target, train
     assert np.isnan(table.loc[0, target.kind.metric]) == bool(said)
 
 
+def test_a_state_that_validation_sessions_alone_have_was_not_learnt(tmp_path, capsys):
+    truths = {"a1": np.arange(N) % 2, "a2": np.arange(N) % 3, "a3": np.arange(N) % 3}
+    for name, truth in truths.items():
+        write_recording(tmp_path, name, NAMED, truth=truth)
+    network = json.dumps({"input": "rois", "rnn": "gru", "epochs": 1})
+    words = hold_out(tmp_path, ["a1"], "a2", NAMED)
+    words[words.index("--settings") + 1] = network
+    assert run(*words, "--valid", tmp_path / "a3.h5") == 0
+    said = "own.test-a2: has no macro AUC, as no frame of its training sessions is groom, which"
+    assert said in capsys.readouterr().err
+    assert len(held_out.read(tmp_path / "own.test-a2.h5").predictions.frame) == 0
+
+
 def _study(session, target):
     row = {"decoder": "roi", "session": session, "train_mice": "b", "n_frames": N}
     return pd.DataFrame([row | dict.fromkeys(target.kind.scores, 0.5)])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import math
+from dataclasses import replace
 
 import h5py
 import numpy as np
@@ -19,6 +20,7 @@ from mesodecode.cli.scores import auc as verb
 from mesodecode.decoders import predictions
 from mesodecode.decoders.predictions import Predictions, SessionPredictions
 from mesodecode.scores import auc as auc_tables
+from mesodecode.study.targets import Target
 from tabled import as_tabled
 
 
@@ -74,6 +76,9 @@ BAD_SESSIONS = [
     (session([0, 2], [0.5, 0.5]), "labels must be 0 or 1, not 2"),
     (session([0, 1], [0.5, 1.5]), "1 probabilities are not between 0 and 1 (the first is 1.5)"),
     (session([0, 1], [np.nan, np.inf]), "2 probabilities"),
+    (session([0, 1], [0.5, np.nan]), "1 probabilities are not between 0 and 1 (the first is nan)"),
+    (session([0, 1], [-0.25, 1.0]), "1 probabilities are not between 0 and 1 (the first is -0.25)"),
+    (session([0, 1], [0.5, 0.5], frame=[5, 4]), "frame numbers must increase"),
     (session([0, 1], [0.5, 0.5], frame=[4, 4]), "frame numbers must increase"),
     (session([0, 1], [0.5, 0.5], mouse="1"), "mouse 1 is not a test mouse (5)"),
 ]
@@ -94,6 +99,31 @@ def test_impossible_predictions_are_neither_written_nor_read(tmp_path, bad, word
             file["s1"][key] = getattr(bad, key)
     with pytest.raises(UserError, match="session s1"):
         predictions.read(path)
+
+
+PX, NAMED = Target("pupil", unit="px"), Target("states", ("rest", "walk", "groom"))
+THREE = np.full((3, 3), 1 / 3)
+BAD_OF_OTHERS = [
+    (PX, session([1.5, np.nan, 3], [1, np.inf, np.nan]), "3 values or predictions are no finite"),
+    (PX, session([1.5, 2, 3], [1, 2]), "of one length"),
+    (PX, session([1.5, 2, 3], [1, -2, 99]), ""),  # no probabilities
+    (NAMED, session([0, 2, 3], THREE), "labels must be 0 to 2, not 3"),
+    (NAMED, session([0, 2, 1], THREE[:, :2]), "of one length"),
+    (NAMED, session([0, 2, 1], THREE - 0.5), "9 probabilities are not between 0 and 1"),
+    (NAMED, session([0, 2, 1], THREE), ""),
+]
+
+
+@pytest.mark.parametrize(("target", "bad", "words"), BAD_OF_OTHERS)
+def test_impossible_predictions_of_other_targets_are_not_written(tmp_path, target, bad, words):
+    of = replace(made(s1=bad), target=target)
+    if not words:
+        of.write(tmp_path / "p.h5")
+        found = predictions.read(tmp_path / "p.h5", of_any=True).sessions["s1"]
+        np.testing.assert_array_equal(found.probability, bad.probability.astype(np.float32))
+        return
+    with pytest.raises(UserError, match=f"session s1: .*{words}"):
+        of.write(tmp_path / "p.h5")
 
 
 def test_predictions_of_no_session_are_refused(tmp_path):
