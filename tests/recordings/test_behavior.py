@@ -90,6 +90,9 @@ def test_a_plain_vector_is_labels_or_speed_by_its_type(tmp_path):
         got = read_behavior(tmp_path / "b.npy")
         assert set(got) == keys
         assert got["labels"].tolist() == [0, 1, 1, 0]  # of speeds, those above 0.5
+    np.save(tmp_path / "b.npy", np.where(LABELS, "false", "true"))
+    got = read_behavior(tmp_path / "b.npy", run_label="false")
+    assert got["labels"].tolist() == [0, 1, 1, 0]
 
 
 def test_labels_in_words(tmp_path):
@@ -431,6 +434,10 @@ def test_behaviour_of_one_file_by_what_the_config_names(capsys, tmp_path, monkey
         options.setdefault("frames", eight)
         return read_behavior("b.csv", threshold, **options)
 
+    def of_matlab(columns, **options):
+        scipy.io.savemat("b.mat", columns)
+        return read_behavior("b.mat", 0.5, frames=eight, **options)
+
     def named(columns, **options):
         save_table(tmp_path / "b.csv", **columns)
         return behavior.check_names("b.csv", options)
@@ -446,6 +453,7 @@ def test_behaviour_of_one_file_by_what_the_config_names(capsys, tmp_path, monkey
     times = {"t": np.arange(16) / 4, "speed": np.repeat(speed, 2)}
     bouts = {"t": [0.4, 2.9], "end": [1.6, 3.6], "kind": ["run", "groom"], "speed": [3, 4]}
     wheel = {"counts_per_turn": 100, "wheel_circumference": 20.0}
+    matrix = np.ones((8, 3))
     cases = {
         "labels": lambda: told({"runrest": run, "speed_rs": speed, "segment": [1] * 4 + [7] * 4}),
         "labels by another name": lambda: told({"a": run}, behavior_labels="a"),
@@ -469,6 +477,13 @@ def test_behaviour_of_one_file_by_what_the_config_names(capsys, tmp_path, monkey
         "other words": lambda: told({"labels": ["go" if r else "no" for r in run]}, run_label="go"),
         "words without that of run": lambda: told({"labels": ["go" if r else "no" for r in run]}),
         "true and false": lambda: told({"labels": ["True" if r else "false" for r in run]}),
+        "true and false, of which false says run": lambda: told(
+            {"labels": ["True" if r else "False" for r in run]}, run_label="False"
+        ),
+        "numbers, of which 0 says run": lambda: told(
+            {"resting": [1 - r for r in run]}, behavior_labels="resting", run_label="0"
+        ),
+        "starts without stops": lambda: told({"labels": ["start"] * 8}),
         "three words": lambda: told({"labels": ["run", "rest", "groom", *["run"] * 5]}),
         "seven words": lambda: told({"labels": [*"abcdef", "run", "run"]}),
         "six words": lambda: told({"labels": [*"abcde", *["run"] * 3]}),
@@ -513,6 +528,16 @@ def test_behaviour_of_one_file_by_what_the_config_names(capsys, tmp_path, monkey
             behavior_labels="kind",
             run_label="groom",
         ),
+        "intervals of kinds by number": lambda: told(
+            bouts | {"kind": [2, 1]}, behavior_time="t", behavior_stop="end", behavior_labels="kind"
+        ),
+        "intervals of another kind by number": lambda: told(
+            bouts | {"kind": [2, 1]},
+            behavior_time="t",
+            behavior_stop="end",
+            behavior_labels="kind",
+            run_label="2",
+        ),
         "intervals without starts": lambda: told(bouts, behavior_stop="end"),
         "a wheel": lambda: told(
             {"counts": np.cumsum([0, 0, 5, 9, 9, 0, 3, 3]), "speed": speed},
@@ -540,6 +565,23 @@ def test_behaviour_of_one_file_by_what_the_config_names(capsys, tmp_path, monkey
             {"x": [0, 0, 3, 6, 6, 6, 9, 9]}, behavior_position="x", speed_scale=0.1
         ),
         "a speed that is empty beside labels": lambda: told({"labels": run, "speed": [None] * 8}),
+        "a speed that is no vector beside labels": lambda: of_matlab(
+            {"labels": run, "speed": matrix}
+        ),
+        "a speed that is no vector beside labels, by speed": lambda: of_matlab(
+            {"labels": run, "speed": matrix}, states="speed"
+        ),
+        "a speed that is no vector beside labels, asked for": lambda: of_matlab(
+            {"labels": run, "speed": matrix}, behavior_speed="speed"
+        ),
+        "a speed that is no vector": lambda: of_matlab({"speed": matrix}),
+        "labels that are no vector beside a speed": lambda: of_matlab(
+            {"labels": matrix, "speed": speed}
+        ),
+        "labels that are no vector beside a speed, by speed": lambda: of_matlab(
+            {"labels": matrix, "speed": speed}, states="speed"
+        ),
+        "labels that are no vector": lambda: of_matlab({"labels": matrix, "x": speed}),
         "names that are there": lambda: named({"a": run, "v": speed}, behavior_labels="a"),
         "names that are not": lambda: named({"a": run}, behavior_labels="b"),
         "names of nothing": lambda: named({"x": run}),
@@ -548,6 +590,10 @@ def test_behaviour_of_one_file_by_what_the_config_names(capsys, tmp_path, monkey
         "labels of rest alone, by name": lambda: only(columns={"a": [0] * 8}, behavior_labels="a"),
         "words of rest alone": lambda: only(
             columns={"a": [*["rest"] * 7, "run"]}, behavior_labels="a"
+        ),
+        "words of run alone": lambda: only(columns={"a": ["run"] * 8}, behavior_labels="a"),
+        "labels of rest alone, by a rate": lambda: only(
+            columns={"a": [0] * 16}, behavior_labels="a", behavior_rate=4.0
         ),
         "labels of rest alone at frames": lambda: only(
             columns={"a": [0] * 8 + [1], "t": [*np.arange(8) / 2, 4.6]},

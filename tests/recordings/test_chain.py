@@ -32,7 +32,10 @@ CHAINS = {  # name -> settings, and light sources of frames
     ),
     "causal": ({"dff": "mean", "baseline_window": 7.5, "baseline_causal": True}, None),
     "left_over": ({"channels": 3, "signal_channel": 3, "bleaching": True}, None),
-    "masked": ({"dff": "percentile", "brain_mask": "brain.npy", "outside": "mean"}, None),
+    "masked": (
+        {"dff": "percentile", "brain_mask": "brain.npy", "outside": "mean", "dark_offset": 50},
+        None,
+    ),
     "lights": ({"signal_channel": 4, "reference_channel": 2, "binning": 3}, [4, 2, 4, 0]),
 }
 
@@ -56,9 +59,14 @@ def test_what_corrections_did_is_told_in_full(tmp_path, capsys, name):
     np.save(tmp_path / "brain.npy", mask)
     if "brain_mask" in settings:
         settings = settings | {"brain_mask": str(tmp_path / "brain.npy")}
-    raw = Measured(Stack(frames()), len(set(cycle)) if cycle else settings.get("channels", 1))
+    movie, outside = frames(), None
+    if name == "masked":
+        outside = np.zeros((9, 13), bool)
+        outside[0, 1] = outside[4, 5] = True  # were NaN, the second within the brain
+        movie[:, outside] = 0
+    raw = Measured(Stack(movie), len(set(cycle)) if cycle else settings.get("channels", 1))
     lights = None if cycle is None else np.resize(cycle, 82)
-    chain = corrected(raw, DEFAULTS | settings, RATE, lights)
+    chain = corrected(raw, DEFAULTS | settings, RATE, lights, outside)
     made = np.concatenate([block for _, block in chain.blocks(7)])
     lines = [f"{made.dtype} {chain.unit}, left {chain.left}: {rounded(made)}"]
     for row in chain.effects():

@@ -618,7 +618,7 @@ def test_time_stamps_in_seconds(capsys):
         "the last but the first 0": lambda: stamps(1.0, 0, 0),
         "two and zeros": lambda: stamps(1.0, 2.0, 0),
         "twice the same": lambda: stamps(0, 0.5, 0.5, 1.0, 0.75),
-        "twice the same, of float32": lambda: stamps(1e6, 1e6 + 0.01, dtype=np.float32),
+        "twice the same, of float32": lambda: stamps(1, 1e6, 1e6 + 0.01, dtype=np.float32),
         "an hour back": lambda: stamps(0, 1800, 3600, 30, 1830),
         "an hour back, less a minute": lambda: stamps(0, 1800, 3600, 60, 1830),
         "an hour back, less 59 s": lambda: stamps(0, 1800, 3600, 59, 1830),
@@ -628,6 +628,9 @@ def test_time_stamps_in_seconds(capsys):
         ),
         "a counter of 16 bits, ten steps on": lambda: stamps(65528, 65532, 32, 36),
         "a counter of 16 bits, more than that on": lambda: stamps(65528, 65532, 40, 44),
+        "a counter of 16 bits that is set back as well": lambda: stamps(
+            65000, 65500, 464, 964, 400, 900
+        ),
         "a counter of one more than 16 bits": lambda: stamps(65530, 65536, 0, 6),
         "two of a counter of 16 bits": lambda: stamps(65535, 0),
         "two of a counter of 16 bits, two steps on": lambda: stamps(65535, 1),
@@ -733,6 +736,7 @@ def test_time_stamps_of_files(capsys, tmp_path, monkeypatch):
     save_h5("short.h5", camera=pulses, clock=np.arange(29) / 50)
     sampled = {"start": 2.0, "interval": 0.02}
     channels = {"camera": sampled | {"values": pulses}, "log": sampled | {"values": time}}
+    channels["two"] = np.ones((30, 2))
     scipy.io.savemat("spike2.mat", channels)  # which have times of their own
     (tmp_path / "empty.csv").write_text("frame_times,time\n" + "".join(f",{t}\n" for t in time))
 
@@ -761,6 +765,9 @@ def test_time_stamps_of_files(capsys, tmp_path, monkeypatch):
         "pulses by a clock": lambda: read("p.csv", "camera", clock="clock"),
         "pulses by a clock in samples": lambda: read("p.csv", "camera", clock="sample", unit=50),
         "pulses by a clock that is not there": lambda: read("p.csv", "camera", clock="x"),
+        "pulses by a clock that is no vector": lambda: read(
+            "spike2.mat", "camera/values", clock="two"
+        ),
         "pulses by a shorter clock": lambda: read("short.h5", "camera", clock="clock"),
     }
     assert_told(cases, TOLD / "clocks_files.txt", capsys)

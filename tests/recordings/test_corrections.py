@@ -866,3 +866,4 @@ def test_binning_and_masks_do_not_go_together(tmp_path):
 def test_chain_is_a_movie():
     chain = corrected(Measured(Stack(everything())), DEFAULTS | TWO, RATE)
     assert isinstance(chain, Chain) and chain.path == Path("s1.tif")
+    assert chain.dtype == np.uint16  # as no value is changed

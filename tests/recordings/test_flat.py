@@ -185,6 +185,15 @@ def test_size_in_an_older_trials_header(tmp_path):
         assert "set movie_shape" in refusal(path)
 
 
+def test_bytes_are_judged_by_pixels_and_not_by_what_is_before_them(tmp_path, capsys):
+    numbers = [*np.linspace(1, 2, 1280), 64, 80, 1, 1]  # as many bytes as the frame
+    header = struct.pack(f"<{len(numbers) + 1}d", len(numbers), *numbers)
+    frame = np.add.outer(np.arange(80) * 300, np.arange(64)).astype(">u2")  # smooth
+    (tmp_path / "Frames_7.dat").write_bytes(header + frame.tobytes())
+    read(tmp_path / "Frames_7.dat")
+    assert "set movie_dtype: '>u2'" in capsys.readouterr().err
+
+
 def test_what_nothing_says_is_asked_for(tmp_path):
     path = tmp_path / "a.dat"
     FRAMES.tofile(path)
@@ -272,6 +281,7 @@ def test_layouts_are_told_by_names_files_beside_and_headers(capsys, tmp_path, mo
         "a header of no whole number": lambda: headed(1, 3, 4, 1, 2, n_bytes=48, count=5.5),
         "a header of two wavelengths": lambda: headed(1, 3, 4, 2, 2, n_bytes=48),
         "a header of other pixels": lambda: headed(1, 3, 4, 1, 2, n_bytes=46),
+        "a header of fewer pixels": lambda: headed(1, 3, 4, 1, 2, n_bytes=50),
         "a size": lambda: told_layout("a.raw", shape=(3, 4), dtype="double"),
         "a size, and a type by its name": lambda: told_layout("a_9_9_uint8.raw", shape=(3, 4)),
         "a size of three": lambda: told_layout("a.raw", shape=(3, 4, 2), dtype="u1", axes="TCYX"),

@@ -314,7 +314,12 @@ def test_an_oval_of_imagej_is_outlined_by_corners_at_even_angles(tmp_path):
     ],
 )
 def test_selections_of_imagej_that_are_no_areas_of_the_movie(tmp_path, roi, words):
+    import roifile
+
     assert words in refusal(save_zip(tmp_path / "r.zip", a=imagej(*roi)))
+    for kind in (1, 2, 4):  # words, an arrow, an image
+        drawn = imagej("RECT", 0, 0, 3, 3, subtype=roifile.ROI_SUBTYPE(kind))
+        assert "selection a is a rect, no area" in refusal(save_zip(tmp_path / "r.zip", a=drawn))
     rounded = imagej("RECT", 0, 0, 3, 3, rounded_rect_arc_size=2)
     assert "round corners" in refusal(save_zip(tmp_path / "r.zip", a=rounded))
 

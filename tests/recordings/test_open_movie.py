@@ -49,6 +49,9 @@ def test_files_and_datasets_of_one_movie(capsys, tmp_path, monkeypatch):
         imagej=True,
         metadata={"axes": "TCYX"},
     )
+    Path("trials").mkdir(), Path("trials/notes.txt").touch()
+    for number in (2, 10):  # of WidefieldImager
+        np.full(number * 6, number, "u2").tofile(f"trials/Frames_1_3_2_uint16_{number}.dat")
     Path("empty").mkdir(), Path("link.tif").symlink_to("a_1.tif")
     frames = np.arange(12.0).reshape(SHAPE)
     save_h5(
@@ -67,7 +70,9 @@ def test_files_and_datasets_of_one_movie(capsys, tmp_path, monkeypatch):
         with readers.open_movie(path, channels=channels, **options) as movie:
             found = np.concatenate([block for _, block in movie.blocks(3)])
             assert found.shape == movie.shape
-            return [[f"{value:g}" for value in found[:, 0, 0]], f"names {list(movie.names)}"]
+            trials = [] if movie.segment is None else [f"trials {movie.segment.tolist()}"]
+            named = [f"names {list(movie.names)}", *trials]
+            return [[f"{value:g}" for value in found[:, 0, 0]], *named]
 
     two = {"channels": 2}
     cases = {
@@ -78,6 +83,8 @@ def test_files_and_datasets_of_one_movie(capsys, tmp_path, monkeypatch):
         "a file twice": lambda: told(["a_2.tif", "a_2.tif"]),
         "a file and a link to it": lambda: told(["a_1.tif", "link.tif"]),
         "a folder": lambda: told("parts"),
+        "a folder of trials": lambda: told("trials"),
+        "a trial": lambda: told("trials/Frames_1_3_2_uint16_2.dat"),
         "an empty folder": lambda: told("empty"),
         "of another type": lambda: told(["a_1.tif", stack("u1.tif", 1, dtype=np.uint8)]),
         "wavelengths by name": lambda: told(["blue.tif", "violet.tif"], **two),

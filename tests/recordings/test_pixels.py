@@ -24,7 +24,7 @@ COLUMNS = FRAMES.transpose(0, 2, 1)[:, BRAIN.T]
 
 @pytest.fixture
 def mask(tmp_path):
-    np.save(tmp_path / "mask.npy", BRAIN)
+    np.save(tmp_path / "mask.npy", np.where(BRAIN, 3, -1))  # above 0 is inside
     return tmp_path / "mask.npy"
 
 
@@ -72,8 +72,9 @@ def test_a_whole_image_by_its_shape_or_by_r_and_c(tmp_path, save):
     np.testing.assert_array_equal(read(path, shape=(H, W)), FRAMES)
     save(path, blue=pixels, R=[[float(H)]], C=[[float(W)]])
     np.testing.assert_array_equal(read(path, dataset="blue"), FRAMES)
-    save(path, blue=pixels, R=[[float(H)]], C=[[W + 1.0]])
-    assert "set movie_mask or movie_shape" in refusal(path, dataset="blue")
+    for size in ({"R": H, "C": W + 1.0}, {"R": float(H * W)}, {"R": [[1.0, 2]], "C": H * W}):
+        save(path, blue=pixels, **{name: np.atleast_2d(value) for name, value in size.items()})
+        assert "set movie_mask or movie_shape" in refusal(path, dataset="blue")
 
 
 def test_two_wavelengths_of_pixels_are_no_svd(tmp_path, mask):

@@ -504,6 +504,14 @@ def test_time_stamps_of_alf_are_two_for_all_samples(tmp_path):
     np.save(tmp_path / "camera.times.npy", [[0, 7.0], [2, 7.2], [7, 7.7]])
     times = read_times(tmp_path / "camera.times.npy", None, 8, 10.0)
     np.testing.assert_allclose(times, frames.time)
+    np.save(tmp_path / "camera.times.npy", [[1, 7.0], [2, 7.2], [7, 7.7]])  # not from sample 0 on
+    line = refusal(read_times, tmp_path / "camera.times.npy", None, 7, 10.0)
+    assert "has shape (3, 2); needs one time stamp a frame" in line
+    np.save(tmp_path / "alf/paw.place.npy", [[0, 5.0], [3, 6.0]])  # in x and y, and no times
+    np.save(tmp_path / "alf/paw.times.npy", [[0, 5.0], [3, 6.5]])
+    found, _ = read_variables(tmp_path / "alf", ["paw.place:2", "paw.times"])
+    assert found["paw.times"].values.tolist() == [5, 5.5, 6, 6.5]
+    assert "cannot be told from 2 x 2" in found["paw.place:2"].why
 
 
 def test_stamps_of_bonsai_are_iso_with_seven_decimals_and_a_zone(tmp_path):

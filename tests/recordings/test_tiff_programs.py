@@ -136,6 +136,14 @@ def test_a_gap_in_a_micromanager_set_is_refused(tmp_path):
     assert "frame 3 of its set is missing" in refusal(tmp_path / "rec_MMStack_Pos0.ome.tif")
 
 
+def test_a_frame_of_a_micromanager_stack_that_lies_behind_its_end_is_refused(tmp_path):
+    path = tmp_path / "rec_MMStack_Pos0.ome.tif"
+    save_mmstack(path, [(0, t, 0, frame) for t, frame in enumerate(FRAMES)], T)
+    content = path.read_bytes()
+    path.write_bytes(content[:-4] + struct.pack("<I", len(content)))  # of the last, by the index
+    assert f"frame {T - 1} of its set is cut off; truncated?" in refusal(path)
+
+
 def test_channels_of_a_micromanager_stack_take_turns(tmp_path, capsys):
     path = tmp_path / "rec_MMStack_Pos0.ome.tif"
     pages = [(i % 2, i // 2, 0, frame) for i, frame in enumerate(FRAMES)]  # stopped in a cycle
@@ -153,8 +161,10 @@ def test_channels_of_a_micromanager_stack_take_turns(tmp_path, capsys):
     files[1].unlink()
     pages = [(1, i, 1, frame) for i, frame in enumerate(FRAMES)]  # all others were not taken
     for file, some in ((path, pages[:9]), (tmp_path / "rec_MMStack_Pos1.ome.tif", pages[9:])):
-        save_mmstack(file, some, T, n_channels=2, Positions=3)
+        save_mmstack(file, some, T, n_channels=2, Positions=3, ChNames=["405", "470"])
     np.testing.assert_array_equal(read(path), FRAMES)
+    with open_movie(path) as movie:
+        assert not list(movie.names)  # of two, as one was taken
 
 
 def test_files_name_their_channels(tmp_path):

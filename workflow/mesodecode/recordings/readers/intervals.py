@@ -49,9 +49,10 @@ def joined(
 ) -> Trace:
     """Return the intervals from `start` to `stop` (n,), in any order.
 
-    `kinds`: the word, or number, of each; with `run_label` only those of it (1 of numbers) are
-    kept. `unit` is that of both times. Raises UserError if there is no start, or not one to each
-    stop, if no interval is of run, or if the unit is not said and they go on after the movie.
+    `kinds`: the word, or number, of each; with `run_label` only those of it (of numbers that it is
+    none of: 1) are kept. `unit` is that of both times. Raises UserError if there is no start, or
+    not one to each stop, if no interval is of run, or if the unit is not said and they go on after
+    the movie.
     """
     if start is None:
         raise UserError(
@@ -68,7 +69,7 @@ def joined(
     words = None if kinds is None else _words(kinds)
     if words is not None and run_label is not None:
         numbers = kinds.values().dtype.kind in "buif"
-        wanted = "1" if numbers else run_label
+        wanted = "1" if numbers and run_label not in words else run_label
         kept = words == wanted
         if not kept.any():
             raise UserError(

@@ -15,14 +15,16 @@ RESTS = re.compile(
 )
 RUNS = re.compile(r"\b(run|mov|walk|loco|state|label|activ)", re.I)
 MISSING = ("", "nan", "none", "<undefined>", "<missing>")  # how formats write that a word is not
+NO = ("0", "false")  # what run_label may say of numbers and logicals: run is where they are not
 MANY = 20  # numbers that are no states
 
 
 def states_of(trace: Trace, run_label: str) -> np.ndarray:
     """Return labels (T,) uint8, 1 run and 0 rest, as they were recorded.
 
-    Of intervals, numbers 0 and 1, or words: `run_label`, and one other for rest. Raises UserError
-    if they are none of these, with what to set or to write.
+    Of intervals, numbers 0 and 1 (exchanged where `run_label` is one of `NO`), or words:
+    `run_label`, and one other for rest. Raises UserError if they are none of these, with what to
+    set or to write.
     """
     if isinstance(trace.data, Bouts):
         _say_rest(trace, "its intervals are")
@@ -32,7 +34,10 @@ def states_of(trace: Trace, run_label: str) -> np.ndarray:
         numbers = trace.numbers()
         if np.setdiff1d(numbers, [0, 1]).size:
             _refuse_numbers(trace, np.unique(numbers))
-        _say_rest(trace, "1 is")
+        if run_label.lower() in NO:
+            numbers = numbers == 0
+        else:
+            _say_rest(trace, "1 is")
     else:
         numbers = _of_words(trace, [str(value).strip() for value in values], run_label)
     return trace.states_at_frames(numbers.astype(np.uint8))
