@@ -14,6 +14,7 @@ from told import assert_told
 
 TOLD = Path(__file__).with_name("told")
 SESSIONS = ("a1", "a2", "b1", "c1", "d1", "e1")
+SIGNALS = {"gru": {"input": "rois", "rnn": "gru"}}
 DECODERS = {"linear": {"model": "logistic_regression"}}
 
 
@@ -50,6 +51,9 @@ def folder(tmp_path, monkeypatch):
     write("_rois.csv", "V1,M2\n" + "1,2\n2,1\n" * 3)
     write("_times.npy", np.arange(6) / 10)
     write("_brain.npy", np.ones((4, 5)))
+    write("_dark.npy", np.zeros((4, 5)))
+    write("_areas.npy", np.arange(20).reshape(4, 5) % 3)
+    write("_lights.npy", np.resize([1, 2], 6))
 
 
 def test_what_files_beside_movies_hold_and_how_they_fit(capsys):
@@ -63,14 +67,40 @@ def test_what_files_beside_movies_hold_and_how_they_fit(capsys):
     rois = {"rois": "data/{session}_rois.csv"}
     times = {"frame_times": "data/{session}_times.npy"}
     brain = {"corrections": {"brain_mask": "data/{session}_brain.npy"}}
+    dark = {"corrections": {"dark_frame": "data/{session}_dark.npy"}}
+    areas = {"roi_masks": "data/{session}_areas.npy"}
+    lights = {"light_sources": "data/{session}_lights.npy"}
     cases = {
         "behaviour by a name that is not there": lambda: named(behavior_labels="run"),
         "all": lambda: named(**rois, **times, **brain),
+        "times of frames of one light": lambda: [
+            write("_times.npy", np.arange(3) / 10),
+            *named(**times, **lights),
+        ],
+        "times of frames of all lights": lambda: changed(
+            "_times.npy", np.arange(6) / 20, **times, **lights
+        ),
+        "lights of other frames": lambda: changed(
+            "_lights.npy", np.resize([1, 2], 8), "a2", **times, **lights
+        ),
+        "times of all frames": lambda: changed("_times.npy", np.arange(6) / 10, **times),
         "times of another length": lambda: changed("_times.npy", np.arange(9) / 10, "b1", **times),
         "times of another length in two": lambda: changed(
             "_times.npy", np.arange(9) / 10, "d1", **times
         ),
         "masks of another size": lambda: changed("_brain.npy", np.ones((4, 4)), "c1", **brain),
+        "dark frames and masks of areas": lambda: named(**dark, **areas),
+        "a dark frame of another size": lambda: changed("_dark.npy", np.ones((5, 4)), "d1", **dark),
+        "masks of areas of another size": lambda: changed(
+            "_areas.npy", np.ones((5, 4), int), "e1", **areas
+        ),
+        "ROIs of another session under other names": lambda: changed(
+            "_rois.csv", "V1,S1\n" + "1,2\n2,1\n" * 3, "b1", **rois, decoders=SIGNALS
+        ),
+        "ROIs under other names, of pixels' decoders": lambda: named(**rois),
+        "ROIs under other names, matched by areas": lambda: named(
+            **rois, decoders=SIGNALS, areas=["V1"]
+        ),
         "behaviour that is not there": lambda: [Path("data/a1.csv").unlink(), *named()],
         "a movie that is not there": lambda: [Path("data/a1.tif").unlink(), *named(**times)],
     }

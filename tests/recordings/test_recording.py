@@ -77,8 +77,11 @@ def test_recordings_are_read_whole_and_together(capsys, tmp_path, monkeypatch):
     with h5py.File("full.h5", "a") as file:
         file["rois"].attrs["names"] = ["V1", "M2"]
     made("pupil", target=np.array([0.5, 1, 2, 3], np.float32))
-    with h5py.File("pupil.h5", "a") as file:
-        file["target"].attrs.update(Target("pupil").attributes())
+    made("dark", target=np.array([4, 7, 5, 6], np.float32))
+    for name in ("pupil", "dark"):
+        with h5py.File(f"{name}.h5", "a") as file:
+            file["target"].attrs.update(Target("pupil").attributes())
+    write_recording(Path("other.h5"), FRAMES, labels=[1, 1, 0, 1])
     size = {"frame_size": [2, 3], "frame_rate": 30}
     cases = {
         "the least": lambda: whole("a.h5"),
@@ -105,6 +108,10 @@ def test_recordings_are_read_whole_and_together(capsys, tmp_path, monkeypatch):
         ),
         "labels": lambda: labels("a.h5", "b.h5"),
         "labels of a target": lambda: labels("pupil.h5"),
+        "labels exchanged": lambda: labels("a.h5", "b.h5", "other.h5", donors={"a": "other"}),
+        "labels of a target exchanged": lambda: labels(
+            "pupil.h5", "dark.h5", donors={"pupil": "dark"}
+        ),
         "labels of another": lambda: labels("a.h5", "short.h5", donors={"a": "short"}),
         "labels of two targets": lambda: labels("a.h5", "pupil.h5"),
         "frames": lambda: recording.frames_of(
@@ -133,6 +140,23 @@ def test_recordings_are_read_whole_and_together(capsys, tmp_path, monkeypatch):
         },
     }
     assert_told(cases, TOLD / "recording.txt", capsys)
+
+
+def test_a_digest_is_of_all_that_weights_depend_on(tmp_path):
+    one = replace(write_recording(tmp_path / "a.h5", FRAMES), rois=np.ones((4, 2), np.float32))
+    changes = {
+        "labels": np.array([1, 0, 1, 0], np.uint8),
+        "decoded": np.arange(4.0),
+        "segment": np.array([0, 0, 1, 1]),
+        "rois": np.ones((2, 4), np.float32),  # the same bytes
+        "pixel_mean": one.pixel_mean + 1,
+        "stack_sd": one.stack_sd + 1,
+    }
+    others = [replace(one, **{name: value}).digest() for name, value in changes.items()]
+    others += [replace(one, rois=rois).digest() for rois in (None, np.ones((4, 2), np.int32))]
+    others += [replace(one, rois=np.ones((4, 2), "f4").view("i4")).digest()]
+    assert len({one.digest(), *others}) == 1 + len(others)
+    assert replace(one, mouse="x", session="y", path=Path("z")).digest() == one.digest()
 
 
 @pytest.mark.parametrize("name", ["frames", "labels", "pixel_mean", "stack_sd"])

@@ -49,6 +49,13 @@ def test_a_sample_has_the_frames_of_its_runs_and_what_belongs_to_them(tmp_path):
     assert found.speed is found.rois is found.time is found.planes() is None and found.skip == 0
     np.testing.assert_array_equal(found.pixel_mean, whole.pixel_mean)
     assert sample.sample(found, 1, 0) is found
+    spread = sample.sample(whole, 3, 1)  # of frames 1-8, 11-12 and 15-24, as segments have it
+    np.testing.assert_array_equal(spread.read_frames(), frames[[0, 1, 2, 14, 15, 16, 23, 24, 25]])
+    object.__setattr__(whole, "skip", 11)
+    late = sample.sample(whole, 4, 1, run_length=2)  # 12, after which a segment ends, and 23-24
+    at = [*range(11, 14), *range(22, 26)]
+    np.testing.assert_array_equal(late.read_frames(), frames[at])
+    assert late.segment.tolist() == [0] * 3 + [1] * 4 and late.skip == 0
     empty = sample.sample(whole, 3, 20)
     assert empty.read_frames().shape == empty.shape == (0, 2, 3)
     assert empty.read_frames().dtype == np.uint16 and len(empty.labels) == 0
