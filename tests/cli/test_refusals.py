@@ -238,6 +238,27 @@ REFUSED = {
         {"base.tables.read_table": None, "scores.reproduction.reproduce": refuses("no CNN")},
         "a.tsv: no CNN",
     ),
+    "reproduction: rows": (
+        "reproduction --auc a.tsv --cohort c.tsv --decoder cnn CNN --out o --figure f",
+        {},
+        "--decoder CNN: write COLUMN=VALUE",
+    ),
+    "control-signals: brain": (
+        "control-signals --recordings r --brain-mask 1 2 3 --vessel-mask v --out o",
+        {
+            "recordings.recording.read_recordings": None,
+            "recordings.recording.with_labels_of": two("a", "b"),
+        },
+        "--brain-mask: 3 files for 2 recordings; give one for all, or one each",
+    ),
+    "control-signals: vessels": (
+        "control-signals --recordings r --vessel-mask 1 2 3 --out o",
+        {
+            "recordings.recording.read_recordings": None,
+            "recordings.recording.with_labels_of": two("a", "b"),
+        },
+        "--vessel-mask: 3 files for 2 recordings; give one for all, or one each",
+    ),
     "hold-out: epoch": (
         "hold-out --arm own --train a.h5 --test c.h5 --decoder d --out o "
         '--settings {"input":"rois","rnn":"gru"}',
