@@ -18,8 +18,10 @@ from mesodecode.report import (
     decoder_words,
     importance_words,
     methods,
+    phrases,
     recordings_words,
     references,
+    section_words,
     shift_words,
 )
 from mesodecode.study import decoder_table, schema, targets
@@ -552,6 +554,56 @@ def test_tests_are_described_where_they_were_made():
     assert "1 test mouse to 2 training mice" in text
 
 
+NORMAL = "normal approximation with corrections for ties and continuity"
+
+
+@pytest.mark.parametrize(
+    ("families", "how"),
+    [
+        ([], NORMAL),
+        ([["rank_sum"]], NORMAL),
+        ([["rank_sum_exact"]], "exact p values"),
+        ([["rank_sum_exact", "rank_sum"]], f"{NORMAL}, and exact p values"),
+        ([["rank_sum"], ["rank_sum_exact"]], f"{NORMAL}, and exact p values"),
+        ([["rank_sum"], []], NORMAL),  # none in the second
+    ],
+)
+def test_rank_sum_tests_are_described_as_each_family_has_them(families, how):
+    lines = {str(number): {"tests": tests} for number, tests in enumerate(families)}
+    text = as_read(methods.comparisons({"comparisons": lines}))
+    assert f"two-sided Wilcoxon rank-sum tests [@wilcoxon1945] ({how}), with p values" in text
+
+
+def test_seeds_of_the_bootstrap_are_those_of_a_report_with_mice_as_the_unit():
+    config = studies.resolve(STUDY).config
+    for tables, expected in (({"inference": None}, True), ({"comparisons": None}, False)):
+        found = section_words.provenance(config, tables)["seeds"]
+        assert ("bootstrap" in [name for name, _, _ in found]) == expected
+
+
+def test_lists_and_ordinals_as_sentences_have_them():
+    eight = [*range(1, 9)]
+    assert phrases.value(eight) == "1, 2, 3, 4, 5, 6, 7 and 8" == phrases.value(tuple(eight))
+    assert phrases.value([*eight, 9]) == "9 of them"
+    assert [phrases.value(x) for x in ([], None, True, False, 0.5, 0)] == [
+        *("all", "none", "yes", "no", "0.5", "0")
+    ]
+    assert phrases.every({"frame_step": 1}, "frame") == "all training frames"
+    expected = "2nd 3rd 4th 10th 11th 12th 13th 20th 21st 22nd 23rd 24th 101st 111th 112th 113th"
+    for word in [*expected.split(), "121st", "122nd", "1011th"]:
+        step = {"frame_step": int(word[:-2])}
+        assert phrases.every(step, "window") == f"every {word} training window"
+
+
+def test_what_is_set_to_nothing_is_set_too():
+    assert decoder_words.options("linear", schema.defaults("linear")) == ""
+    assert decoder_words.options("linear", schema.defaults("linear", seed=0)) == (
+        " Also set: seed: 0."
+    )
+    given = schema.defaults("cnn", augment_shift=2, ema_decay=0.5)
+    assert decoder_words.options("cnn", given) == " Also set: ema decay: 0.5, augment shift: 2."
+
+
 def test_software_is_that_of_the_decoders():
     text = blocks()["Software"]
     assert "PyTorch 2.99 [@paszke2019]" in text and "timm [@wightman2019]" in text
@@ -588,6 +640,9 @@ def test_works_are_those_cited_and_no_others():
     decoders = DECODERS | {"seq2": {"like": "seq", "rnn": "rnn", "bidirectional": True}}
     cited = references.cited_in(blocks(STUDY | {"decoders": decoders}).values())
     assert {"elman1990", "schuster1997"} <= cited.keys()
+    # by author and year: de Vries stands before Deng
+    some = ["[@deng2009; @chen2022]", "[@devries2020; @chen2013]", "[@deng2009]", "no work"]
+    assert list(references.cited_in(some)) == "chen2013 chen2022 devries2020 deng2009".split()
 
 
 def test_every_work_that_the_words_can_cite_is_known():

@@ -292,8 +292,12 @@ def test_report_refuses_files_that_belong_to_none_of_its_sections(study):
 
 def test_report_says_which_tables_it_cannot_do_without(study):
     words = ("--config", study / "config.json", "--out", study / "report.html")
-    with pytest.raises(UserError, match=r"--tables: no allocations\.tsv, cohort\.tsv among them"):
-        run("report", *words, "--tables", study / "auc.tsv", study / "session_auc.tsv")
+    needed = ["allocations", "auc", "session_auc", "cohort"]
+    for gone in ("allocations", "auc", "session_auc", "cohort", "auc cohort", " ".join(needed)):
+        given = [study / f"{name}.tsv" for name in needed if name not in gone.split()]
+        said = ", ".join(f"{name}.tsv" for name in gone.split())
+        with pytest.raises(UserError, match=rf"--tables: no {said} among them; every report"):
+            run("report", *words, "--tables", study / "comparisons.tsv", *given)
     assert not (study / "report.html").exists()
 
 
@@ -320,6 +324,7 @@ def test_templates_leave_no_empty_lines_and_hide_no_name_that_is_missing(tmp_pat
     "p, text",
     [
         (1, "1.00"),
+        (0, "0"),
         (0.5, "0.50"),
         (float("nan"), "–"),
         (0.0123, "0.012"),

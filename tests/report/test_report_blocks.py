@@ -183,6 +183,34 @@ def test_excluded_sessions_and_mice_are_in_the_headline_and_the_cohort(study):
     assert "6 (seizures &lt;often&gt;); m5_s3 (lamp off)" in text
 
 
+def test_what_is_complete_by_hand():
+    """Of three mice one is excluded, and so is a session that was read before it was."""
+    config = {"decoders": ["x", "y"], "exclude": {"c": "old", "a2": "dark"}}
+    config["mice"] = {"a": ["a1", "a2"], "b": ["b1"], "c": ["c1"]}
+    allocations = pd.DataFrame({"allocation": ["p", "q"]})
+    done = pd.DataFrame({"decoder": ["x", "x", "y", "y"], "allocation": ["q", "p", "q", "gone"]})
+    cohort = pd.DataFrame({"session": ["a1", "a2", "c1"]})
+    found = summaries.progress(config, allocations, done, cohort)
+    assert found == {
+        **{"decoders": {"x": 2, "y": 1}, "missing": {"y": ["p"]}, "expected": 2},
+        **{"done": 3, "all": 4, "sessions": 1, "all_sessions": 2, "complete": False},
+        "excluded": {"c": ("mouse", "old"), "a2": ("session", "dark")},
+    }
+    whole, more = done.replace({"gone": "p"}), pd.DataFrame({"session": ["a1", "b1", "a2"]})
+    for auc, read, complete in ((whole, cohort, 0), (done, more, 0), (whole, more, 1)):
+        assert summaries.progress(config, allocations, auc, read)["complete"] == complete
+
+
+def test_means_by_test_mouse_say_how_many_allocations_are_done():
+    allocations = pd.DataFrame({"test_mouse": ["b", "b", "b", "a", "a", "c"]})
+    rows = [("z", "b", 0.5), ("z", "b", 0.75), ("z", "a", 0.5), ("z", "a", 1.0), ("y", "a", 0.25)]
+    auc = pd.DataFrame(rows, columns=["decoder", "test_mouse", "auc"])
+    z, y = summaries.by_mouse(auc, allocations)
+    assert z == {"decoder": "z", "auc": {"b": 0.625, "a": 0.75}, "partial": {"b": "2 of 3"}}
+    assert (y["decoder"], y["auc"]["a"], np.isnan(y["auc"]["b"])) == ("y", 0.25, True)
+    assert y["partial"] == {"b": "0 of 3", "a": "1 of 2"}
+
+
 def test_run_times(study):
     assert 'id="runtimes"' not in write_report(study)
     nan = float("nan")

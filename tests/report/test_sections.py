@@ -76,6 +76,29 @@ def test_parts_stand_in_their_order_with_their_tables_and_figures():
     assert templates == shared | own
 
 
+def test_a_part_is_left_out_without_its_files_and_where_figures_alone_say_nothing(tmp_path):
+    """Figures of these show what their tables say: without them there is nothing to head."""
+    config = {"decoders": {"net": {}}, "comparisons": {}, "importance": {"map": {}}}
+    config |= {"mice": {"a": ["a1"]}, "exclude": {}, "target": "run"}
+    picture = tmp_path / "f.svg"
+    picture.write_text('<svg viewBox="0 0 9 9"></svg>')
+    found = {}
+    for part in sections.SECTIONS:
+        if files := [*part.tables, *part.figures]:
+            assert part.shown(config, {}, {}) is None
+            assert part.shown(config, {"other": None}, {"other": picture}) is None
+        if names := sections.names(part.figures, config):
+            shown = part.shown(config, {}, {names[-1]: picture})
+            found[part.name] = list(shown["figures"]) if shown else None
+        assert files or part.name in ("settings", "provenance", "methods", "references")
+    assert found == {
+        **{"figures": ["loss_net"], "importance": ["importance_map_checks"]},
+        **dict.fromkeys(("scores", "decoder-quality", "calibration", "shift", "variants")),
+        **dict.fromkeys(("confounds", "ceilings", "across-cohorts")),
+        "recordings": ["qc/a1"],
+    }
+
+
 READ = {  # table -> its columns, and which of them are numbers
     f"{MAP}_checks": (("check", "verdict", "value", "sentence"), ("value",)),
     f"{MAP}_mice": (map_mice.COLUMNS, map_mice.NUMBERS),

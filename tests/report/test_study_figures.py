@@ -322,10 +322,10 @@ def test_example_is_global_activity_around_a_transition(tmp_path):
 
 
 def test_cohort_verb_draws_every_session_and_says_n(tmp_path):
-    rows = [("m1", "a", 30), ("m1", "b", 290), ("m2", "c", 160), ("m10", "d", 90)]
+    rows = [("m1", "a", 30, 300), ("m1", "b", 290, 310), ("m2", "c", 160, 300), ("m10", "d", 9, 30)]
     (tmp_path / "recordings").mkdir()
     write_recording(tmp_path / "recordings/c.h5", "m2", 160)
-    table = pd.DataFrame(rows, columns=["mouse", "session", "n_run"]).assign(n_frames=300)
+    table = pd.DataFrame(rows, columns=["mouse", "session", "n_run", "n_frames"])
     write_table(table, tmp_path / "cohort.tsv")
     words = ["cohort-figure", "--cohort", tmp_path / "cohort.tsv"]
     words += ["--recordings", tmp_path / "recordings", "--out", tmp_path / "f"]
@@ -338,9 +338,11 @@ def test_cohort_verb_draws_every_session_and_says_n(tmp_path):
     figure = drawn.cohort_figure(table, drawn.activity(read_recording(words[4] / "c.h5")))
     share = as_drawn(figure, "cohort").axes[0]
     points = [line.get_ydata() for line in share.lines if line.get_marker() != "None"]
-    assert [sorted(np.round(p * 300)) for p in points] == [[30, 290], [160], [90]]  # m1, m2, m10
+    shares = [value for mouse in points for value in sorted(mouse)]  # of m1, m2 and m10
+    np.testing.assert_allclose(shares, [0.1, 290 / 310, 160 / 300, 0.3])
+    assert [len(mouse) for mouse in points] == [2, 1, 1]
     bars = [line.get_ydata()[0] for line in share.lines if line.get_marker() == "None"]
-    np.testing.assert_allclose(bars, [320 / 600, 160 / 300, 90 / 300])
+    np.testing.assert_allclose(bars, [320 / 610, 160 / 300, 0.3])  # of all frames of the mouse
     # names that would stand in each other's way are slanted, and the speed need not be known
     table = table.assign(mouse=table["mouse"].str.replace("m", "mouse"))
     example = replace(drawn.activity(read_recording(words[4] / "c.h5")), speed=None)
