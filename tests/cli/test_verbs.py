@@ -150,6 +150,26 @@ def test_a_diagnosis_is_four_tables_and_its_last_sentence(stub, capsys, history)
     assert capsys.readouterr().out == "checks 2\n"
 
 
+@pytest.mark.parametrize(("model", "oracle"), [("image_mean", True), ("mean", False)])
+def test_each_fold_of_a_closed_form_is_predicted_and_an_oracle_is_called_so(stub, model, oracle):
+    made, written = [], []
+    stub({"cli.encoding._data.read": {"s": "session"}, "encoding.study.make_folds": ["f1", "f2"]})
+    stub({"cli.encoding._data.split": lambda args, sessions, fold: (f"data {fold}", fold)})
+    stub({"encoding.linear.fit_predict": lambda data, split, settings: (data, settings["model"])})
+
+    def predictions(*given):
+        made.append(given)
+        return SimpleNamespace(write=written.append)
+
+    stub({"cli.encoding._data.predictions": predictions})
+    line = f"fit-encoding --responses r --model {model} --name m --out o"
+    assert cli.main(line.split()) == 0
+    assert made == [
+        ("m", fold, f"data {fold}", fold, (f"data {fold}", model), oracle) for fold in ("f1", "f2")
+    ]
+    assert written == [Path("o/f1.h5"), Path("o/f2.h5")]
+
+
 def test_a_network_of_neurons_is_kept_with_its_settings(stub):
     history, written = pd.DataFrame({"epoch": [1, 2]}), []
     fitted = SimpleNamespace(history=history, state={"w": torch.ones(2)})

@@ -595,10 +595,10 @@ WIRED = {
         {"table": [Path("a.h5"), Path("b.h5")], "path": Path("o.tsv")},
     ),
     "encoding-report: truth": (
-        "--config c.json --summary s.tsv --neurons n.tsv --truth t1.h5 t2.h5 --out o",
+        "--config c.json --summary s.tsv --neurons n.tsv --truth t2.h5 t1.h5 --out o",
         "encoding.truth.sentences",
         of("base.tables.read_table"),
-        {"neurons": Path("n.tsv"), "truths": [Path("t1.h5"), Path("t2.h5")]},
+        {"neurons": Path("n.tsv"), "truths": [Path("t2.h5"), Path("t1.h5")]},
     ),
     "score-encoding": (
         "--predictions p --models net --folds s.fold-1 --permutations 5 --seed 7 --out o",
@@ -895,6 +895,38 @@ def test_a_checkpoint_is_of_all_that_weights_come_from(name, monkeypatch):
     target = "mesodecode.decoders.checkpoint.Checkpoint"
     _, found, code = arguments(monkeypatch, f"{verb} {words}", target, stubs)["identity"]
     assert (found, code.replace("_", "-")) == (inputs, verb)
+
+
+SWEEP = "sweep-encoding --momenta 0 --l2s 0 --initialisations xavier --learning-rates 1 --partial p"
+
+
+@pytest.mark.parametrize(
+    ("verb", "target"),
+    [
+        (
+            "train-encoding --weights w --history h --checkpoint k.pt",
+            "decoders.checkpoint.Checkpoint",
+        ),
+        (SWEEP, "encoding.sweep.train_all"),
+    ],
+)
+def test_what_is_kept_of_a_fold_is_of_that_fold_alone(monkeypatch, verb, target):
+    """Of another, images would test that have trained."""
+    stubs = {
+        "mesodecode.cli.encoding._data.of_network": lambda args: (
+            *({"hidden": args.hidden}, "cpu", "data", "split"),
+        ),
+        "mesodecode.base.files.sha256": lambda path: f"bytes of {path}",
+    }
+    changes = ["", "--by sessions", "--fold g", "--folds 4", "--fold-seed 1", "--hidden 7"]
+    changes += ["--responses c", "--responses a c"]
+    found = []
+    for change in ["", *changes]:
+        line = f"{verb} --responses a --fold f --out o {change}"
+        with monkeypatch.context() as patch:
+            found.append(arguments(patch, line, f"mesodecode.{target}", stubs)["identity"])
+    assert found[0] == found[1]
+    assert all(one != other for at, one in enumerate(found[1:]) for other in found[at + 2 :])
 
 
 @pytest.mark.parametrize("name", DEVICES)

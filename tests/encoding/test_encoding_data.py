@@ -174,6 +174,17 @@ def test_plain_hdf5_and_npy_say_the_same(tmp_path):
         assert np.array_equal(one.traces, PLAIN["dff"])
 
 
+def test_covariates_have_their_own_clock_or_that_of_the_traces(tmp_path):
+    """Their own also where they have as many values as the traces."""
+    given = {"speed": np.arange(10.0), "speed_time": PLAIN["time"] - 0.05, "pupil": np.ones(10)}
+    found = readers.read_session(
+        hdf5(tmp_path / "s.h5", **PLAIN, **given), covariates=["speed", "pupil"]
+    ).covariates
+    for name, time in (("speed", given["speed_time"]), ("pupil", PLAIN["time"])):
+        values, clock = found[name]
+        assert np.array_equal(values, given[name]) and np.array_equal(clock, time)
+
+
 def test_what_came_in_the_place_of_a_session_or_is_larger_than_memory_is_told(
     tmp_path, monkeypatch
 ):
@@ -464,12 +475,14 @@ def test_no_image_is_in_two_roles_and_all_are_tested_once(made):
 def test_a_held_out_session_trains_nothing(made):
     parts = [responses.make_responses(session(made), name, image_size=None) for name in "abc"]
     fewer = parts[0].__class__(**vars(parts[0]) | {"neurons": np.arange(5, 17)})
-    data, split = folds.split_sessions([parts[1], fewer], parts[2], 3, 0)
+    data, split = folds.split_sessions([parts[1], fewer], parts[2], 3, 7)
     assert data.neurons.tolist() == list(range(5, 12))  # those of every session
     assert set(data.session_of[split.test]) == {2} and not set(split.test) & set(split.fit)
     assert not set(data.image[split.train]) & set(data.image[split.valid])
-    of_fold = folds.image_folds(data.image, 3, 0)
+    of_fold = folds.image_folds(data.image, 3, 7)
     assert {of_fold[image] for image in data.image[split.valid]} == {1}
+    other = folds.image_folds(data.image, 3, 0)  # the seed says which images validate
+    assert {other[image] for image in data.image[split.valid]} != {1}
     assert set(data.session_of[split.valid]) == {0, 1}
     assert np.array_equal(data.response[split.test], parts[2].response[:, 5:])
     assert np.array_equal(data.response[:120], parts[1].response[:, 5:])
@@ -512,6 +525,22 @@ def test_sessions_that_cannot_be_joined_are_named():
             responses.join([a, replace(b, **change)])
 
 
+def test_neurons_without_a_sample_in_some_window_are_left_out(made, capsys):
+    """And those that miss single samples are not."""
+    one = session(made)
+    traces = one.traces.copy()
+    first = np.flatnonzero((one.time >= one.start[3]) & (one.time < one.end[3]))
+    traces[2, first] = np.nan
+    traces[5, first[:-1]] = np.nan
+    found = responses.make_responses(replace(one, traces=traces), "s")
+    assert found.neurons.tolist() == [0, 1, *range(3, 12)] and np.isfinite(found.response).all()
+    assert capsys.readouterr().err == "s: 1 neurons left out (no samples)\n"
+    whole = responses.make_responses(one, "s").response
+    np.testing.assert_array_equal(found.response[:, 2:4], whole[:, 3:5])
+    assert found.response[3, 4] == pytest.approx(one.traces[5, first[-1]])
+    assert capsys.readouterr().err == ""
+
+
 def test_windows_without_samples_or_values_are_refused(made):
     one = session(made)
     with pytest.raises(UserError, match=r"^session s: windows without samples \(0 of 120 present"):
@@ -548,6 +577,26 @@ def test_folds_that_are_not_there_are_refused(fold, by, names, words):
     sessions = {one.session: one for one in sessions_of_three() if one.session in names}
     with pytest.raises(UserError, match=words):
         _data.split(args, sessions, fold)
+
+
+def test_predictions_of_a_held_out_session_say_what_was_fitted():
+    """Of sessions a, b and c, c is held out, of the others image 1 validates."""
+    a, b = sessions_of_three()
+    c = replace(b, session="c", response=b.response + 100)
+    data = responses.join([a, b, c])
+    rows = [np.array(rows) for rows in ([0, 2], [1, 3], [5, 4])]
+    predicted = np.arange(4.0).reshape(2, 2)
+    made = _data.predictions("net", "test-c", data, folds.Split(*rows), predicted, oracle=True)
+    assert (made.model, made.fold, made.session, made.train_sessions) == (
+        *("net", "test-c", "c", "a+b"),
+    )
+    assert made.oracle and made.presentation.tolist() == [5, 4] and made.image.tolist() == [1, 0]
+    assert made.response.tolist() == [[116, 136], [111, 131]] and made.prediction is predicted
+    assert made.neurons.tolist() == [1, 3] and made.mean.tolist() == [13, 33]
+    one = _data.predictions(
+        "net", "a.fold-1", a, folds.Split(*np.array([[0], [1], [0]])), predicted
+    )
+    assert (one.session, one.train_sessions, one.oracle) == ("a", "a", False)
 
 
 def a_study(**change) -> study.Study:

@@ -10,7 +10,9 @@ import pandas as pd
 import pytest
 import torch
 
+from make_decoders import responses as make_responses
 from mesodecode.encoding import diagnose, diagnose_training, folds, responses, simulate
+from mesodecode.encoding.columns import check_row
 from mesodecode.encoding.diagnose import FAULTS
 from mesodecode.encoding.explainable import Explainable, explainable
 from mesodecode.encoding.readers import Session
@@ -116,6 +118,7 @@ def test_fault_6_a_learning_rate_that_is_too_low_or_too_high_is_optimisation(who
 # Each check by hand, at its limit
 
 
+LAG_ROW = check_row("lag", True, "", 0.0, 0.15, "The lag")
 LIMITS = {"lag": 0.15, "signal": 0.1, "scale": 0.5, "images": 0.01, "features": 0.01}
 
 
@@ -192,8 +195,13 @@ def test_half_of_the_loss_may_lie_in_a_twentieth_of_the_neurons():
     assert of(*[1] * 16, 4, 1) == ("pass", "", 16 / 33)
     assert of(*[1] * 9, 5, *[1] * 10) == ("fail", "preprocessing", 25 / 44)
     assert of(4, *[1] * 10, -4, *[1] * 9) == ("fail", "preprocessing", 32 / 51)  # two of 21
-    row = diagnose.check_scale(np.array([[3.0, 1.0]]))  # of few neurons one is much
-    assert (row["verdict"], row["value"], row["limit"]) == ("pass", 0.9, 1)
+    for sizes, verdict, value, limit in (  # of few neurons one is much
+        ((3, 1), "pass", 0.9, 1),
+        ((1, 2, 1), "pass", 4 / 6, 2 / 3),
+        ((1, 3, 1), "fail", 9 / 11, 2 / 3),
+    ):
+        row = diagnose.check_scale(np.array([sizes]) * 1.0)
+        assert (row["verdict"], row["value"], row["limit"]) == (verdict, value, limit)
 
 
 def test_ridge_on_pixels_or_gabor_filters_must_predict_held_out_images():
@@ -298,6 +306,32 @@ def test_a_learning_rate_is_one_at_which_the_loss_falls_and_does_not_grow():
     assert "from about 0.01 and grows from 1e+01; 9 is set." in found[9]["sentence"]
 
 
+def test_no_check_but_that_of_the_lag_reads_what_tests(monkeypatch):
+    monkeypatch.setattr(diagnose_training, "RATES", np.geomspace(1e-6, 1, 4))
+    monkeypatch.setattr(diagnose_training, "fit_batch", lambda *given: given[2].mean().item())
+    monkeypatch.setattr(diagnose, "_features", lambda *_: None)
+    monkeypatch.setattr(
+        diagnose,
+        "ridge_learns",
+        lambda features, data, rows, responsive: (data.response[rows].mean(), responsive.mean()),
+    )
+    asked = []
+    monkeypatch.setattr(diagnose, "check_lag", lambda data: asked.append(data) or LAG_ROW)
+    data = make_responses(n_images=15, repeats=4)
+    split = folds.split_images(data, 1, 5, 0)
+    other = replace(data, response=data.response.copy(), covariates=data.covariates.copy())
+    other.response[split.test] = np.random.default_rng(1).normal(99, 9, (len(split.test), 5))
+    other.covariates[split.test] = 99
+    settings = schema.defaults("encoding_network", **SETTINGS | {"hidden": [4]})
+    first, second = (diagnose.diagnose(one, split, settings) for one in (data, other))
+    for name in ("checks", "neurons", "layers", "rates"):
+        pd.testing.assert_frame_equal(getattr(first, name), getattr(second, name))
+    assert asked == [data, other] and len(first.checks) == 11
+    other.response[split.fit] **= 2  # what they do read counts
+    third = diagnose.diagnose(other, split, settings).checks
+    assert (third["value"] != first.checks["value"])[3:6].all()
+
+
 def test_gradients_are_those_of_autograd():
     weight = torch.nn.Linear(2, 1, bias=False)
     torch.nn.init.constant_(weight.weight, 2.0)
@@ -345,8 +379,10 @@ def test_few_images_are_told_half_way_from_chance_to_all(images, repeats, verdic
     row = diagnose.check_decoding(told, image)
     assert (row["verdict"], row["limit"]) == (verdict, pytest.approx(limit))
     if verdict == "pass":
-        nothing = diagnose.check_decoding(np.ones_like(told), image)
-        assert (nothing["verdict"], nothing["value"]) == ("fail", 1 / images)
+        # of this constant the SD is not 0 but 1e-5, by rounding
+        for constant in (np.ones_like(told), np.full_like(told, 97.3, np.float32)):
+            nothing = diagnose.check_decoding(constant, image)
+            assert (nothing["verdict"], nothing["value"]) == ("fail", 1 / images)
 
 
 def test_rates_at_which_the_loss_falls_and_grows():

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 
 import numpy as np
 import pandas as pd
@@ -83,6 +84,22 @@ def test_covariates_take_what_differs_between_repeats():
     assert line[0] == pytest.approx(0.5, rel=0.05)
     usual = data.covariates[split.fit].mean()
     assert np.polyval(line, usual) == pytest.approx(data.response[split.fit, 0].mean())
+
+
+@pytest.mark.parametrize("n", [1, 2])
+def test_slopes_of_covariates_are_those_within_images(n):
+    """Of a mouse that runs at some images more than at others, with no noise."""
+    rng = np.random.default_rng(0)
+    data = responses(repeats=5, neurons=2)
+    of_image = rng.normal(size=(12, n))[data.image]
+    covariates = 3 * of_image + rng.normal(size=(60, n))
+    slopes = np.array([[0.5, -2.0], [0.25, 1.0]])[:n]
+    answer = 7 + of_image @ np.ones((n, 2))
+    data = dataclasses.replace(data, response=answer + covariates @ slopes, covariates=covariates)
+    split = folds.split_images(data, 1, 4, 0)
+    left, added = linear.without_covariates(data, split, covariates)
+    np.testing.assert_allclose(left, answer[split.fit])
+    np.testing.assert_allclose(added, covariates[split.test] @ slopes)
 
 
 def test_baselines():
@@ -281,13 +298,13 @@ def test_one_presentation_gives_the_same_alone_and_among_others(readout, covaria
     data = responses()
     settings = network(readout=readout, covariates=covariates, presentations=3, pool=2)
     split = folds.split_images(data, 1, 4, 0)
-    source = train.sources(data, split, settings)[2]
     model = train.network_of(data, settings).eval()
-    together = source.logits(model, source.centres)
-    with torch.inference_mode():
-        for i in (0, 3, 7):
-            alone = model(source.batch(source.centres[i : i + 1]))
-            torch.testing.assert_close(alone[0], together[i], rtol=1e-4, atol=1e-5)
+    for source in train.sources(data, split, settings)[:3]:  # in training some are hidden
+        together = source.logits(model, source.centres)
+        with torch.inference_mode():
+            for i in (0, 3, 7):
+                alone = model(source.batch(source.centres[i : i + 1]))
+                torch.testing.assert_close(alone[0], together[i], rtol=1e-4, atol=1e-5)
 
 
 def test_initialisations_have_the_spread_of_their_papers():
@@ -300,6 +317,26 @@ def test_initialisations_have_the_spread_of_their_papers():
         variance = gain / fan_in if gain else 2 / (fan_in + fan_out)
         assert layer.weight.var().item() == pytest.approx(variance, rel=0.05)
         assert not layer.bias.any()
+
+
+@pytest.mark.parametrize("pretrained", ["none", "file:w.pt"])
+@pytest.mark.parametrize("frozen", [False, True])
+def test_weights_of_a_backbone_that_was_trained_or_stays_are_not_drawn_anew(
+    monkeypatch, pretrained, frozen
+):
+    class Backbone(torch.nn.Conv2d):
+        def __init__(self):
+            super().__init__(1, 4, 3)
+            torch.nn.init.constant_(self.weight, 0.25)
+
+    asked = []
+    monkeypatch.setattr(networks, "cut_backbone", lambda *given: asked.append(given) or Backbone())
+    how = {"initialisation": "xavier", "pool": None, "pretrained": pretrained, "frozen": frozen}
+    made = networks.make_network(network(**how), (8, 8), 2, 0)
+    assert asked == [(TINY, 1, pretrained)] and made.frozen == frozen
+    drawn = pretrained == "none" and not frozen
+    assert (made.backbone.weight == 0.25).all() != drawn
+    assert made.readout.layers[0].weight.std() > 0 and not made.readout.layers[0].bias.any()
 
 
 def test_rnn_reads_what_was_shown_before_and_never_a_held_out_image_while_training():
@@ -495,11 +532,17 @@ def test_neurons_that_share_no_weights_have_a_best_epoch_each(monkeypatch):
                 assert torch.equal(state[key][neuron], seen[epoch - 1][1][key][neuron])
 
 
-def test_a_killed_training_goes_on_to_the_same_weights(tmp_path, monkeypatch):
+OWN_BEST = {"frozen": True, "readout": "factorised", "pool": 4, "standardise": False}
+
+
+@pytest.mark.parametrize("change", [{}, OWN_BEST | {"optimizer": "adam", "learning_rate": 0.1}])
+def test_a_killed_training_goes_on_to_the_same_weights(tmp_path, monkeypatch, change):
+    """Also where neurons have a best epoch each, some of them before the end."""
     data = responses()
-    (whole, _), _ = fit_small(data, epochs=3)
+    fit = functools.partial(fit_small, **change)
+    (whole, _), _ = fit(data, epochs=3)
     checkpoint = Checkpoint(tmp_path / "c.pt", {})
-    fit_small(data, checkpoint, epochs=1)
+    fit(data, checkpoint, epochs=1)
     assert not checkpoint.path.exists()  # seconds are not worth a file, which may be of 2 GB
     checkpoint.result.unlink()
     original, calls = train.Regression.next_epoch, []
@@ -512,10 +555,10 @@ def test_a_killed_training_goes_on_to_the_same_weights(tmp_path, monkeypatch):
 
     monkeypatch.setattr(train.Regression, "next_epoch", stop)
     with pytest.raises(KeyboardInterrupt):
-        fit_small(data, Checkpoint(tmp_path / "c.pt", {}, every=0), epochs=3)
+        fit(data, Checkpoint(tmp_path / "c.pt", {}, every=0), epochs=3)
     assert checkpoint.load()["epoch"] == 3
     monkeypatch.setattr(train.Regression, "next_epoch", original)
-    (again, _), _ = fit_small(data, checkpoint, epochs=3)
+    (again, _), _ = fit(data, checkpoint, epochs=3)
     for name, value in whole.state.items():
         assert torch.equal(again.state[name], value), name
     columns = ["train_loss", "valid_loss", "train_r2", "valid_r2"]
@@ -543,6 +586,19 @@ def test_a_network_is_screened_as_ridge_is(monkeypatch):
     mean = data.response[split.fit][:, 3:].mean(0)
     np.testing.assert_allclose(found[:, 3:], np.tile(mean, (len(split.test), 1)), rtol=1e-6)
     assert (np.abs(plain[:, 3:] - mean) > 1e-4).all()
+
+
+@pytest.mark.parametrize("screen", [False, True])
+def test_ridge_is_screened_where_it_says_so(screen):
+    data = responses(repeats=6)
+    data.response[:, 3:] = np.random.default_rng(1).normal(9, 1, (72, 2))  # of no image
+    split = folds.split_images(data, 1, 4, 0)
+    settings = schema.defaults("encoding_linear", model="ridge", features="pixels", screen=screen)
+    found = linear.fit_predict(data, split, settings)
+    assert np.ptp(found[:, :3], axis=0).all()  # of what differs between images by however little
+    assert np.ptp(found[:, 3:], axis=0).any() != screen
+    mean = data.response[split.fit].mean(0)
+    np.testing.assert_allclose(found[:, 3:], np.tile(mean[3:], (18, 1)), rtol=0.05)
 
 
 def test_images_that_a_backbone_cannot_take_are_told():

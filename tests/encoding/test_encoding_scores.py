@@ -181,8 +181,11 @@ def test_permutations_are_those_of_their_seed(parts):
 def test_averages_of_an_oracle_are_left_out(parts):
     oracle = [part(p.fold, p.image, p.response, p.prediction, oracle=True) for p in parts]
     rows, folds, _ = scores.score_session(oracle, permutations=19)
-    assert rows["r2_average"].isna().all() and rows["r2_single"].notna().all()
-    assert folds[["r2_average", "r2_over_mean", "fraction", "r_normalised"]].isna().all(axis=None)
+    averages = ["r2_average", "r2_over_mean", "fraction", "r_average", "r_normalised"]
+    assert rows[[*averages, "p_chance"]].isna().all(axis=None)
+    assert rows.loc[:3, ["r2_single", "r_single"]].notna().all(axis=None)
+    assert folds[averages].isna().all(axis=None)
+    assert folds[["r2_single", "r_single"]].notna().all(axis=None)
 
 
 def test_summary_has_student_intervals_over_neurons_and_folds(parts):

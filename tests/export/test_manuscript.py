@@ -228,6 +228,14 @@ COPIED = [  # columns of a table, and heading -> column that it shows
         },
     ),
     (
+        published_tests.COLUMNS,
+        {
+            **{"Family": "family", "A": "a", "B": "b", "n A, B": ("n_a", "n_b")},
+            **{"Mean A": "mean_a", "Mean B": "mean_b", "W": "statistic"},
+            **{"p": "p", "p (Holm)": "p_holm"},
+        },
+    ),
+    (
         chance_tests.COLUMNS,
         {
             **{"Decoder": "decoder", "Null": "null", "AUC": "mean_auc", "Draws": "n_null"},
@@ -248,22 +256,24 @@ COPIED = [  # columns of a table, and heading -> column that it shows
 @pytest.mark.parametrize(("columns", "shown"), COPIED)
 def test_each_heading_has_the_cells_of_its_own_column(tmp_path, columns, shown):
     words = {"family", "a", "b", "decoder", "null", "rule", "sentence", "unit", "test"}
+    counts = ("n_null", "jobs", "n_a", "n_b")
     values = {n: f"<{n}>" if n in words else (at + 1) / 64 for at, n in enumerate(columns)}
-    values |= {name: 64 * values[name] for name in ("n_null", "jobs") if name in values}
+    values |= {name: 64 * values[name] for name in counts if name in values}
     table = write(pd.DataFrame([values], columns=columns), tmp_path / "t.tsv")
     assert table.headings == [*shown]
 
     def cell(heading: str, name: str) -> str:
         if name in words:
             return values[name]
-        if name in ("n_null", "jobs"):
-            return f"{values[name]:.0f}"
+        if name in (*counts, "statistic"):
+            return f"{values[name]:g}"
         p = "p" in name.split("_") and heading != "g"
         return formats.format_p(values[name]) if p else f"{values[name]:.3f}"
 
     for (heading, names), found in zip(shown.items(), table.cells[0], strict=True):
         names = (names,) if isinstance(names, str) else names
-        assert found == " to ".join(cell(heading, name) for name in names), heading
+        between = ", " if heading == "n A, B" else " to "
+        assert found == between.join(cell(heading, name) for name in names), heading
 
 
 def test_lines_of_csv_end_alike_on_every_system(tmp_path, monkeypatch):

@@ -157,6 +157,13 @@ def test_a_file_that_changes_while_it_is_read(made):
     tifffile.imwrite("folder/3.tif", FRAMES, photometric="minisblack")
     with pytest.raises(UserError, match="folder: changed while it was read; start again"):
         watched.fingerprints()
+    watched = Watched({"behavior": "traces", "movie": "file.tif", "none": None})
+    assert [name for name, _ in watched.fingerprints().values()] == ["traces", "file.tif"]
+    path = Path("file.tif")  # written again, as long as before
+    path.write_bytes(path.read_bytes()[::-1])
+    os.utime(path, (1.7e9, 1.7e9))
+    with pytest.raises(UserError, match=r"file\.tif: changed while it was read; start again"):
+        watched.fingerprints()
 
 
 # With Snakemake: a movie that is a file, a folder, and a Zarr store

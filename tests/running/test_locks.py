@@ -51,7 +51,9 @@ def elsewhere(path: Path) -> None:
     path.write_text(json.dumps(holder | {"machine": "another", "host": "n7"}))
 
 
-def test_it_waits_until_the_holder_lets_go(held, capfd):
+def test_it_waits_until_the_holder_lets_go(held, monkeypatch, capfd):
+    monkeypatch.setattr(locks, "SETTLE", 0)
+    monkeypatch.setattr(locks, "SILENCE", 0.1)  # on this machine it is seen to live, silent or not
     path, process = held
     timer = threading.Timer(0.5, process.communicate, ["\n"])
     timer.start()
@@ -123,6 +125,16 @@ def test_on_another_machine_a_touch_is_life(held, monkeypatch):
     timer.start()
     with pytest.raises(UserError, match="on n7 is at work"):
         Lock(path).acquire(wait=False, poll=0.05)
+
+
+@pytest.mark.parametrize("text", ['{"token": "of another"}', "{}", "", None])
+def test_a_lock_that_is_no_longer_held_is_not_given_back(tmp_path, text):
+    """Another took it over, or writes it at this moment, or it is gone."""
+    lock = Lock(path := tmp_path / "work.lock")
+    lock.acquire()
+    path.unlink() if text is None else path.write_text(text)
+    lock.release()
+    assert (path.read_text() if path.exists() else None) == text
 
 
 def test_of_several_that_replace_a_dead_holder_one_has_the_lock(held):

@@ -49,6 +49,9 @@ def test_missing_files_are_counted_in_every_folder(tmp_path):
         add(tmp_path, name, 1)
     (row,) = runtimes.collect(tmp_path, KNOWN)
     assert (row["jobs"], row["missing"]) == (3, 3)
+    # what a folder is of is the set that has all its names, though another has some of them
+    (row,) = runtimes.collect(tmp_path, [{"t1", "t7", "t8", "t9"}, *KNOWN])
+    assert (row["jobs"], row["missing"]) == (3, 3 + 1)
 
 
 def test_files_of_other_studies_are_left_out(tmp_path):

@@ -43,6 +43,7 @@ def test_verbs_run_in_the_callers_folder_and_streams_and_give_their_status(study
         "mesodecode broken 2> bug.log; echo bug: $?",
         "mkdir sub; cd sub; mesodecode allocations --config ../study.json --out here.tsv && ls",
         "COLUMNS=40 mesodecode allocations --help | head -1",
+        "mesodecode variables; unset SERVERS; SHELLS=2 mesodecode variables",
         "exit 3",
     )
     assert done.returncode == 3, done.stderr
@@ -50,6 +51,8 @@ def test_verbs_run_in_the_callers_folder_and_streams_and_give_their_status(study
     assert lines[:4] == ["21", "bad: 1", "usage: 2", "bug: 1"]  # 20 allocations and the header
     assert lines[4] == "here.tsv" and (study / "bug.log").read_text().endswith("Error: a bug\n")
     assert lines[5].startswith("usage: mesodecode allocations") and len(lines[5]) <= 40
+    # variables are those of the caller, not of the server
+    assert lines[6:] == ["SERVERS=1 SHELLS=None", "SERVERS=None SHELLS=2"]
     assert "none.json: No such file" in (study / "error.log").read_text()
     assert "required: --config, --out" in (study / "usage.log").read_text()
 

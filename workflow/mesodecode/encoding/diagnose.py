@@ -155,7 +155,7 @@ def check_decoding(response: np.ndarray, image: np.ndarray) -> dict[str, Any]:
     sd = response.std(0)
     z = (response - response.mean(0)) / np.where(sd > 0, sd, 1)
     accuracy = chance
-    if sd.any():
+    if np.ptp(z[~odd], axis=0).any():  # else there are no centroids
         model = NearestCentroid().fit(z[~odd], image[~odd])
         accuracy = float(model.score(z[odd], image[odd]))
     said = f"The image is read from single responses in {accuracy:.1%} of presentations (chance "
@@ -169,7 +169,7 @@ def check_scale(response: np.ndarray) -> dict[str, Any]:
     variance = np.sort((response**2).mean(0))[::-1]
     n = math.ceil(len(variance) / 20)
     share = float(variance[:n].sum() / variance.sum())
-    limit = max(MAX_SHARE, 2 * n / len(variance))
+    limit = max(MAX_SHARE, 2 / len(variance))  # of few neurons one holds much
     said = f"{n} of {len(variance)} neurons hold {share:.0%} of the loss at the start"
     mend = ": the others hardly count; set standardise, or look at their traces"
     return check_row("scale", share <= limit, "preprocessing", share, limit, said, mend)
