@@ -29,8 +29,6 @@ PACKAGE = Path(cli.__file__).parents[1]
 TOP = {"config", "encoding_study"}  # whole configs, of which no verb takes flags
 FILES = sorted({*schema.files()} - TOP)
 SCHEMAS = [name for name in FILES if schema.flags(name)]  # an average only names its members
-PARSER = cli.parser()
-VERBS = PARSER._subparsers._group_actions[0].choices
 
 # one setting of every type that a schema of this project may have
 TOY = {
@@ -60,6 +58,17 @@ TOY_SETTINGS = st.fixed_dictionaries(
         "cell": st.sampled_from(["gru", "lstm"]),
     }
 )
+
+
+@functools.cache
+def parser() -> argparse.ArgumentParser:
+    """The parser of all verbs."""
+    return cli.parser()
+
+
+@functools.cache
+def verbs() -> dict[str, argparse.ArgumentParser]:
+    return parser()._subparsers._group_actions[0].choices
 
 
 @pytest.fixture
@@ -286,32 +295,32 @@ def squeeze(text: str) -> str:
     return "".join(text.split())
 
 
-@pytest.mark.parametrize("verb", VERBS)
+@pytest.mark.parametrize("verb", cli.VERBS)
 def test_help_of_every_verb(verb, capsys):
     with pytest.raises(SystemExit) as caught:
-        PARSER.parse_args([verb, "--help"])
+        parser().parse_args([verb, "--help"])
     assert caught.value.code == 0
     text = capsys.readouterr().out
     assert f"mesodecode {verb}" in text
-    first = VERBS[verb].description.strip().splitlines()[0]
+    first = verbs()[verb].description.strip().splitlines()[0]
     assert first.endswith((".", ":")) and squeeze(first) in squeeze(text)
-    for action in VERBS[verb]._actions:
+    for action in verbs()[verb]._actions:
         assert action.help, f"{action.option_strings} says nothing"
 
 
 EXAMPLES = {
     verb: said[1].replace("/\n", "/")  # a path that was broken
-    for verb, parser in VERBS.items()
+    for verb, parser in verbs().items()
     if (said := re.search(r"Example: (mesodecode .*?)(?:\n\n|$)", parser.description, re.DOTALL))
 }
 
 
-@pytest.mark.parametrize("verb", VERBS)
+@pytest.mark.parametrize("verb", cli.VERBS)
 def test_every_verb_has_an_example_with_flags_that_it_takes(verb):
     _, *commands = re.split(r"(?:\s+then)?(?:^|\s+)mesodecode ", EXAMPLES[verb])
     words = [shlex.split(command.removesuffix("…")) for command in commands]
     mine = [given for given in words if given[0] == verb]
-    assert mine and [PARSER.parse_args(given).verb for given in mine] == [verb] * len(mine)
+    assert mine and [parser().parse_args(given).verb for given in mine] == [verb] * len(mine)
 
 
 def test_help_lists_each_verb_once_by_room_and_those_of_the_workflow_last(monkeypatch):
@@ -348,7 +357,7 @@ def verbs_of(name: str) -> list[str]:
     """The verbs that take the settings of a schema."""
     return [
         verb
-        for verb, parser in VERBS.items()
+        for verb, parser in verbs().items()
         if any(group.title == f"settings ({name})" for group in parser._action_groups)
     ]
 
@@ -357,7 +366,7 @@ def verbs_of(name: str) -> list[str]:
 def test_help_shows_every_setting_with_its_words_and_default(name):
     assert verbs_of(name), f"no verb takes the settings of {name}"
     for verb in verbs_of(name):
-        text = squeeze(VERBS[verb].format_help())
+        text = squeeze(verbs()[verb].format_help())
         for key, spec in schema.flags(name).items():
             assert "--" + key.replace("_", "-") in text
             words = squeeze(spec["description"])
@@ -387,12 +396,12 @@ def test_help_shows_every_setting_with_its_words_and_default(name):
     ],
 )
 def test_help_states_units(verb, flag, unit):
-    (action,) = [a for a in VERBS[verb]._actions if flag in a.option_strings]
+    (action,) = [a for a in verbs()[verb]._actions if flag in a.option_strings]
     assert unit in action.help
 
 
 def test_shapes_are_asked_for_as_arrays_have_them():
-    actions = [one for verb in VERBS.values() for one in verb._actions]
+    actions = [one for verb in verbs().values() for one in verb._actions]
     pairs = [one.metavar for one in actions if isinstance(one.metavar, tuple)]
     assert ("HEIGHT", "WIDTH") in pairs and ("WIDTH", "HEIGHT") not in pairs
 
@@ -554,37 +563,37 @@ OPTIONAL: dict[str, set[str]] = {name: set() for name in ALWAYS.split()} | {
 }
 
 
-@pytest.mark.parametrize("verb", VERBS)
+@pytest.mark.parametrize("verb", cli.VERBS)
 def test_what_a_verb_needs_is_asked_for_at_once(verb, capsys):
     """Else it would fail in the middle of its work, in the words of a library."""
-    flags = [one for one in VERBS[verb]._actions if one.option_strings and one.default is None]
+    flags = [one for one in verbs()[verb]._actions if one.option_strings and one.default is None]
     known = {one.option_strings[0] for one in flags}
     needed = {f"--{name}" for name, without in OPTIONAL.items() if verb not in without} & known
     if not needed:
         return
     with pytest.raises(SystemExit) as end:
-        PARSER.parse_args([verb])
+        parser().parse_args([verb])
     assert end.value.code == 2
     said = capsys.readouterr().err.split("arguments are required: ")[1]
     assert needed <= {*re.findall(r"--[a-z0-9-]+", said)}
 
 
-@pytest.mark.parametrize("verb", VERBS)
+@pytest.mark.parametrize("verb", cli.VERBS)
 def test_a_flag_that_is_needed_takes_a_value_at_least(verb):
-    needed = [one for one in VERBS[verb]._actions if one.required and one.option_strings]
+    needed = [one for one in verbs()[verb]._actions if one.required and one.option_strings]
     assert not [one.option_strings[0] for one in needed if one.nargs in ("*", "?")]
 
 
-@pytest.mark.parametrize("verb", VERBS)
+@pytest.mark.parametrize("verb", cli.VERBS)
 def test_no_two_flags_of_a_verb_say_the_same(verb):
-    said = [one.help for one in VERBS[verb]._actions if not str(one.help).startswith("as of ")]
+    said = [one.help for one in verbs()[verb]._actions if not str(one.help).startswith("as of ")]
     assert len(said) == len({*said})
 
 
-@pytest.mark.parametrize("verb", VERBS)
+@pytest.mark.parametrize("verb", cli.VERBS)
 def test_flags_that_say_so_are_declared_to_write(verb):
     """Of those of the workflow, `make.check_written` compares with what the rules declare."""
-    for flag in VERBS[verb]._actions:
+    for flag in verbs()[verb]._actions:
         writes = flag.dest == "out" or re.search(r"\bwrite\b", flag.help or "")
         if writes and flag.nargs != 0:
             assert isinstance(flag.type, Written), flag.option_strings

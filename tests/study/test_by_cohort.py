@@ -89,6 +89,22 @@ def test_a_cohort_may_have_a_record_of_its_own_or_none():
     assert study.of_session("x_s1")["fetch"] == "zenodo:2"
 
 
+def test_mice_share_no_file_of_a_session_whatever_mouse_stands_between_them():
+    """Sessions s1 of a and b are of one cohort, that of x is of another."""
+    mice = {"mice": {"a": ["s1"], "x": ["s1"], "b": ["s1"], "y": ["s2"], "z": ["s3"], "c": ["s4"]}}
+    assert studies.resolve(CONFIG | mice).source("behavior", "b_s1") == "lab/b/s1.mat"
+    shared = CONFIG["recordings"] | {"behavior": "lab/{session}.mat"}
+    assert refusal(**mice, recordings=shared) == (
+        "config: recordings.behavior: 'lab/{session}.mat' names one file for session 's1' of mouse "
+        "'a' and of mouse 'b'; it must hold {mouse} too"
+    )
+    masked = {"corrections": {"brain_mask": "masks/{session}.png"}}
+    assert "config: corrections.brain_mask: 'masks/{session}.png' names" in refusal(
+        **mice, **masked
+    )
+    assert studies.resolve(CONFIG | mice | {"corrections": {"brain_mask": "mask.png"}})
+
+
 def test_all_cohorts_may_name_their_files_themselves():
     own = {"lab": {"recordings": CONFIG["recordings"]}} | CONFIG["by_cohort"]
     study = studies.resolve(CONFIG | {"recordings": {}, "by_cohort": own})

@@ -82,6 +82,48 @@ allocation.train: 4
 allocation.choose: shared_pairs
 allocation.choose: some
 allocation.cohorts: across
+allocation: {train: 2, valid: 2, test: 1}
+allocation: {train: 3, valid: 1, test: 2}
+exclude: {a1: lamp}
+exclude: {a: x, b: y}
+exclude: {a: x, b: y, c: z}
+recordings.movie: "{session}.TIF"
+recordings.movie: "{session}.x"
+recordings.behavior: "{session}.CSV"
+recordings.movie: ["{session}_1.tif", "{session}_2.tif"]
+recordings.movie: ["{session}_1.tif", "all.tif"]
+recordings.movie: ["{mouse}/{session}.tif", "{session}.tif"]
+recordings.areas: x
+mice: {a: [s1, s2], b: [s1], c: [t1], d: [t2], e: [t3]}
+{mice: {a: [s1, s2], b: [s1], c: [t1], d: [t2], e: [t3]},
+  recordings: {movie: "{mouse}{session}.tif", behavior: "{mouse}{session}.mat"},
+  decoders: {linear: {model: ridge}}}
+{mice: {a: [s1, s2], b: [s1], c: [t1], d: [t2], e: [t3]},
+  recordings: {movie: "{mouse}/{session}.tif", behavior: "{mouse}/{session}.mat"},
+  decoders: {linear: {model: logistic_regression}}}
+{mice: {a: [s1, s2], b: [s1], c: [t1], d: [t2], e: [t3]},
+  recordings: {movie: "{mouse}/{session}.tif", behavior: "{session}.mat"},
+  decoders: {linear: {model: logistic_regression}}}
+{mice: {a: [s1, s2], b: [s1], c: [t1], d: [t2], e: [t3]},
+  recordings: {movie: ["{mouse}/{session}.tif", "{session}.tif"],
+  behavior: "{mouse}/{session}.mat"},
+  decoders: {linear: {model: logistic_regression}}}
+{mice: {a: [s1, s2], b: [s1], c: [t1], d: [t2], e: [t3]},
+  recordings: {movie: "{mouse}/{session}.tif", behavior: "{mouse}/{session}.mat",
+  rois: "{session}.mat"}, decoders: {linear: {model: logistic_regression}}}
+{mice: {a: [s1, s2], b: [s1], c: [t1], d: [t2], e: [t3]},
+  recordings: {movie: "{mouse}/{session}.tif", behavior: "{mouse}/{session}.mat",
+  frame_times: "{session}.mat"}, decoders: {linear: {model: logistic_regression}}}
+{mice: {a: [s1, s2], b: [s1], c: [t1], d: [t2], e: [t3]},
+  recordings: {movie: "{mouse}/{session}.tif", behavior: "{mouse}/{session}.mat",
+  roi_masks: "{session}.json"}, decoders: {linear: {model: logistic_regression}}}
+{mice: {a: [s1, s2], b: [s1], c: [t1], d: [t2], e: [t3]},
+  recordings: {movie: "{mouse}/{session}.tif", behavior: "{mouse}/{session}.mat"},
+  corrections: {brain_mask: "{session}.png"},
+  decoders: {linear: {model: logistic_regression}}}
+{mice.m1: [f1], mice.m01: [f2]}
+{mice.m1: [f1], mice.m01: [f2], different_mice: [m1, m01]}
+{mice.m1: [f1], mice.m2: [f2]}
 """,
     "recordings": """
 qc.duration: [10, 20]
@@ -117,6 +159,9 @@ comparisons: {one: {decoders: [linear, past]}}
 comparisons: {one: {decoders: [linear, past], across_protocols: true}}
 comparisons: {one: {source: a.tsv, by: x}}
 corrections.binning: 2
+{corrections.binning: 2, recordings.roi_masks: m.json}
+{corrections.binning: 1, recordings.roi_masks: m.json}
+{corrections.binning: 3, recordings.roi_masks: m.json}
 corrections.motion: maybe
 corrections: {channels: 2, hemodynamics: regression}
 corrections: {channels: 2, hemodynamics: ratio, reference_channel: 2, dff: mean}
@@ -156,6 +201,28 @@ decoders.x: {like: gru, warm_up: 5}
 decoders.x: {start_from: none, rnn: gru}
 decoders.x: {start_from: linear, rnn: gru}
 decoders.x: {start_from: cnn, rnn: gru, causal: true}
+decoders.x: {like: frozen, labels: permuted_between_sessions}
+{decoders.two: {like: cnn, labels: permuted_between_sessions},
+  decoders.x: {like: frozen, start_from: two}}
+{decoders.two: {like: cnn, labels: permuted_between_sessions},
+  decoders.x: {like: frozen, start_from: two, labels: permuted_between_sessions}}
+{decoders.two: {like: cnn, labels: permuted_within_mice},
+  decoders.x: {like: frozen, start_from: two, labels: permuted_between_sessions}}
+{decoders.two: {like: cnn, causal: true}, decoders.x: {like: frozen, start_from: two}}
+{decoders.two: {like: cnn, causal: true}, decoders.x: {like: frozen, start_from: two, causal: true}}
+{decoders.x: {like: cnn, labels: permuted_between_sessions}, mice.f: [f1]}
+decoders.x: {like: past, shift: -2}
+decoders.x: {like: past, shift: 0}
+decoders.x: {like: cnn, warm_up: 6}
+decoders.x: {like: cnn, causal: true, warm_up: 6}
+decoders.x: {like: linear, causal: true, normalise_from: reference}
+decoders.x: {like: cnn, epochs: true}
+decoders.x: {like: cnn, epochs: 1.0}
+decoders.x: {like: cnn, frame_step: 0}
+decoders.x: {like: cnn, start_from: gru}
+decoders.x: {start_from: cnn, rnn: gru, cnn_weights: some}
+decoders.x: {like: gru, half_window: "0.51 s"}
+decoders.x: {like: gru, shift: "-0.5 s"}
 decoders.cnn: {causal: true}
 decoders.x: {like: cnn, epochs: 0}
 decoders.x: {like: cnn, max_lr: 0}
@@ -191,7 +258,27 @@ decoders.x: {adapted_from: gru, few_shot: 2, finetune: all}
 decoders.x: {adapted_from: gru, few_shot: 1 sessions}
 decoders.x: {adapted_from: gru, few_shot: 2 sessions}
 decoders.x: {adapted_from: gru, few_shot: 0}
+decoders.x: {adapted_from: gru, few_shot: 3 sessions}
 decoders.x: {adapted_from: past, coral: true}
+decoders.x: {adapted_from: past, few_shot: 2}
+decoders.x: {adapted_from: cnn, register: true, first_unlabelled: 2}
+decoders.x: {adapted_from: cnn, few_shot: 2, finetune: norm}
+{decoders.two: {like: cnn, causal: true}, decoders.x: {adapted_from: two, batch_norm: true}}
+{decoders.two: {like: cnn, causal: true}, decoders.x: {adapted_from: two, register: true}}
+{decoders.two: {like: cnn, causal: true}, decoders.x: {adapted_from: two, normalise: past}}
+{decoders.two: {like: cnn, causal: true},
+  decoders.x: {adapted_from: two, register: true, first_unlabelled: 2}}
+{decoders.two: {like: gru, normalise: dff}, decoders.x: {adapted_from: two, first_unlabelled: 2}}
+{decoders.two: {like: gru, normalise: dff, baseline: null},
+  decoders.x: {adapted_from: two, first_unlabelled: 2}}
+{decoders.two: {like: cnn, baseline: 1000}, decoders.x: {adapted_from: two, first_unlabelled: 2}}
+{decoders.two: {like: cnn, baseline: 1000}, decoders.x: {adapted_from: two, normalise: past}}
+{decoders.two: {like: linear, baseline: 1000}, decoders.x: {adapted_from: two, normalise: past}}
+{decoders.two: {like: cnn, baseline: 1000}, decoders.three: {like: frozen, start_from: two},
+  decoders.x: {adapted_from: three, normalise: past}}
+{decoders.x: {adapted_from: gru, few_shot: 1}, decoders.y: {adapted_from: x}}
+{decoders.x: {average_of: [cnn, gru]}, decoders.y: {average_of: [x, linear]}}
+{decoders.x: {adaptive_of: [cnn, gru], by: validation}, decoders.y: {average_of: [x, linear]}}
 decoders.x: {adapted_from: past, coral: true, first_unlabelled: 2}
 decoders.x: {adapted_from: past, first_unlabelled: 2}
 decoders.x: {adapted_from: gru, first_unlabelled: 2}
@@ -218,6 +305,12 @@ tune: {gru: {trials: 3, search: {max_lr: [0.01, 0.01]}}}
 tune: {gru: {trials: 3, search: {max_lr: [0.1, 0.01, 0.001]}}}
 tune: {gru: {trials: 3, search: {dropout: [0.5, 1]}}}
 tune: {gru: {trials: 0, search: {dropout: [0.1, 0.2]}}}
+tune: {gru: {trials: 3, search: {bidirectional: [false, true]}}}
+tune: {gru: {trials: 3, search: {normalise: [minmax, zscore]}}}
+tune: {gru: {trials: 3, search: {normalise: [minmax, some]}}}
+tune: {past: {trials: 3, search: {half_window: [2, 3]}}}
+{tune: {cnn: {trials: 3, search: {epochs: [1, 2]}}}, ceilings: {decoders: [cnn]}}
+{tune: {cnn: {trials: 3, search: {epochs: [1, 2]}}}, ceilings: {decoders: [gru]}}
 variants: {study: {image_size: 32, decoders: [linear]}}
 variants: {small: {image_size: 32}}
 variants: {small: {image_size: 32, decoders: [none]}}
@@ -228,6 +321,13 @@ variants: {small: {settings: {epochs: 3}, decoders: [linear]}}
 variants: {small: {settings: {epochs: 3}, decoders: [cnn]}}
 variants: {small: {settings: {epochs: 3}, decoders: [frozen]}}
 variants: {small: {corrections: {channels: 2}, decoders: [linear]}}
+variants: {small: {corrections: {max_shift: 3}, decoders: [linear]}}
+variants: {small: {corrections: {motion: true, max_shift: 3}, decoders: [linear]}}
+variants: {small: {corrections: {baseline_window: 3}, decoders: [linear]}}
+variants: {small: {settings: {seed: 3}, decoders: [linear, gru]}}
+variants: {small: {image_size: 32, decoders: [linear, linear]}}
+{variants: {small: {image_size: 32, decoders: [linear]}}, decoders.linear_small: {like: linear}}
+{corrections.motion: true, variants: {still: {corrections: {motion: false}, decoders: [linear]}}}
 """,
     "analyses": """
 importance: {m: {decoder: none}}
@@ -258,6 +358,21 @@ importance: {m: {decoder: gru, seeds: [permuted]}}
 importance: {m: {decoder: gru, seeds: [gru]}}
 importance: {m: {decoder: cnn, areas: squares, size: 8}}
 importance: {m: {decoder: gru, areas: squares}}
+importance: {m: {decoder: linear, masks: circles, size: 8, stride: 4}}
+importance: {m: {decoder: linear, masks: pairs, size: 8, stride: 4}}
+importance: {m: {decoder: linear, masks: corners, stride: 4}}
+importance: {m: {decoder: linear, masks: areas.json, stride: 4}}
+importance: {m: {decoder: linear, masks: "{session}.json"}}
+importance: {m: {decoder: linear, masks: "{x}.json"}}
+importance: {m: {decoder: cnn, areas: "{mouse}.json"}}
+importance: {m: {decoder: cnn, areas: some}}
+importance: {m: {decoder: frozen, areas: squares}}
+importance: {m: {decoder: gru}, m_signed: {decoder: gru}}
+importance: {m: {decoder: gru}, m_sides: {decoder: gru}}
+importance: {m: {decoder: gru, seeds: [none]}}
+importance: {m: {decoder: permuted}}
+{decoders.x: {like: permuted, seed: 2}, importance: {m: {decoder: permuted, seeds: [x]}}}
+{decoders.x: {adapted_from: gru, few_shot: 1}, importance: {m: {decoder: x}}}
 importance: {m: {decoder: cnn, areas: edges, stride: 8}}
 {areas: common, importance: {m: {decoder: gru, mirror: [[1, 2]]}}}
 {areas: [M1, V1], importance: {m: {decoder: gru, mirror: [[1, 2]]}}}
@@ -280,6 +395,15 @@ ceilings: {decoders: [linear]}
 ceilings: {decoders: [gru]}
 ceilings: {decoders: [permuted]}
 ceilings: {decoders: [frozen]}
+ceilings: {decoders: [cnn]}
+ceilings: {decoders: [past]}
+{ceilings: {decoders: [linear]}, mice: {a: [a1, a2], b: [b1, b2], c: [c1], d: [d1], e: [e1]}}
+{ceilings: {decoders: [gru]},
+  mice: {a: [a1, a2, a3], b: [b1, b2, b3], c: [c1, c2], d: [d1], e: [e1]}}
+{ceilings: {decoders: [linear]},
+  mice: {a: [a1, a2], b: [b1, b2], c: [c1, c2], d: [d1], e: [e1]}}
+{decoders.x: {like: past, normalise_from: reference}, ceilings: {decoders: [x]}}
+{decoders.x: {adapted_from: gru, few_shot: 1}, ceilings: {decoders: [x]}}
 ceilings: {decoders: [linear], split: frame}
 """,
     "simulated": """
@@ -296,6 +420,14 @@ simulate: {signal_rois: [1, 2], signal_leads_s: [0.1]}
 simulate: {signal_rois: [1, 2], signal_leads_s: [0.1, 0.2]}
 simulate: {signal_rois: [1, 2], signal_gains: [1, -1, 1]}
 simulate: {run_shares: []}
+simulate: {run_shares: [0, 0.5]}
+simulate: {run_shares: [1]}
+simulate: {signal_rois: [1, 1]}
+simulate: {signal_rois: [1, 2], signal_gains: [1, -1]}
+simulate: {signal_rois: [1, 2], signal_gains: [1]}
+simulate: {signal_gains: [1]}
+simulate: {by_mouse: {a: {n_frames: 3000}}}
+{simulate: {n_frames: 3000}, fetch: "zenodo:1"}
 """,
     "cohorts and targets": """
 cohorts: {one: [a, b], two: [c, d, e]}
@@ -344,6 +476,34 @@ target: Run
   by_cohort: {two: {recordings: {target_states: [run, rest, groom]}}}}
 {target: states, decoders: {x: {epochs: 2}}, cohorts: {one: [a, b], two: [c, d, e]},
   by_cohort: {two: {recordings: {target_states: [run, rest]}}}}
+{target: pupil, decoders: {x: {model: ridge}}, circular_shifts: 19}
+{target: states, recordings.target_states: [rest, run, groom], decoders: {x: {epochs: 2}},
+  stack: true}
+{target: states, recordings.target_states: [rest, run, groom], decoders: {x: {epochs: 2}},
+  reproduction: {x: {model: GRU}}}
+{target: states, recordings.target_states: [rest], decoders: {x: {epochs: 2}}}
+{target: states, recordings.target_states: [rest, rest], decoders: {x: {epochs: 2}}}
+{target: states, decoders: {x: {epochs: 2}}}
+{target: pupil, decoders: {x: {model: logistic_regression}}}
+{target: pupil, decoders: {x: {model: ridge}}, tune: {x: {trials: 2, search: {C: [1, 2]}}}}
+{areas: common, recordings.rois: null, decoders: {linear: {model: logistic_regression}}}
+{areas: common, cohorts: {one: [a, b], two: [c, d, e]},
+  by_cohort: {two: {recordings: {rois: null}}},
+  decoders: {linear: {model: logistic_regression}}}
+{areas: [V1], cohorts: {one: [a, b], two: [c, d, e]},
+  by_cohort: {two: {recordings: {rois: null}}},
+  decoders: {linear: {model: logistic_regression}}}
+{cohorts: {one: [a, b], two: [c, d, e]}, allocation: {train: 1, cohorts: across}}
+{cohorts: {one: [a, b], two: [c, d, e]}, allocation: {train: 1, cohorts: leave_out}}
+{cohorts: {one: [a, b], two: [c, d, e]}, allocation: {train: 2, cohorts: mixed}}
+{cohorts: {one: [a, b], two: [c, d, e]}, allocation: {train: 3, cohorts: mixed}}
+{cohorts: {one: [a, b], two: [c, d, e]}, allocation: {train: 1, cohorts: some}}
+{cohorts: {one: [a, b], two: [c, d, e]}, allocation: {train: 1, cohorts: leave_out},
+  tune: {linear: {trials: 2, search: {C: [1, 2]}}}}
+{cohorts: {one: [a, b], two: [c, d, e]}, allocation: {train: 1, cohorts: across},
+  tune: {linear: {trials: 2, search: {C: [1, 2]}}}}
+{cohorts: {one: [a, b], two: [c, d, e]}, exclude: {a: x, b: y}}
+{cohorts: {one: [a, b], two: [c, d, e]}, exclude: {a: x}}
 {allocation: {train: 1, test: 2}, confounds: {decoders: [linear]}}
 {confounds: {decoders: [linear, gru]}}
 """,

@@ -81,7 +81,7 @@ def sessions_of(config: Mapping[str, Any]) -> list[Session]:
     file in common that a session has for itself.
     """
     found: dict[str, Session] = {}
-    names: dict[str, Session] = {}
+    named: dict[str, list[Session]] = defaultdict(list)
     for mouse, listed in config["mice"].items():
         recordings = own_tables(config, mouse).get("recordings", {})
         prefixed = hold_mouse(recordings)
@@ -95,10 +95,10 @@ def sessions_of(config: Mapping[str, Any]) -> list[Session]:
                     f"config: mice.{mouse}: the id '{new.id}' has {len(new.id)} characters, more "
                     f"than {LONGEST}; shorten the name of the mouse or of the session"
                 )
-            if name in names:
-                other = own_tables(config, names[name].mouse).get("recordings", {})
-                _check_own_files(names[name], new, recordings, other)
-            found[new.id] = names[name] = new
+            for old in named[name]:
+                _check_own_files(old, new, config)
+            found[new.id] = new
+            named[name].append(new)
     return list(found.values())
 
 
@@ -117,15 +117,15 @@ def _clash(old: Session, new: Session, prefixed: bool) -> str:
     )
 
 
-def _check_own_files(
-    old: Session, new: Session, recordings: Mapping[str, Any], others: Mapping[str, Any]
-) -> None:
-    for key in OWN_FILES:
-        given, other = (_listed(table.get(key)) for table in (recordings, others))
+def _check_own_files(old: Session, new: Session, config: Mapping[str, Any]) -> None:
+    of_old, of_new = (own_tables(config, session.mouse) for session in (old, new))
+    keys = [("recordings", key) for key in OWN_FILES] + [("corrections", "brain_mask")]
+    for table, key in keys:
+        given, other = (_listed(own.get(table, {}).get(key)) for own in (of_new, of_old))
         for path in given:
             if path in other and "{session}" in path and "{mouse}" not in path:
                 raise UserError(
-                    f"config: recordings.{key}: '{path}' names one file for session '{new.name}' "
+                    f"config: {table}.{key}: '{path}' names one file for session '{new.name}' "
                     f"of mouse '{old.mouse}' and of mouse '{new.mouse}'; it must hold {{mouse}} too"
                 )
 
