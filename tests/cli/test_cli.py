@@ -280,9 +280,10 @@ def test_a_file_that_is_read_is_not_written_over(tmp_path, monkeypatch, capsys):
     line = "auc --allocations auc.csv --predictions p --out auc.tsv --sessions ./auc.csv"
     assert cli.main(line.split()) == 1
     assert "auc.csv: is read (--allocations), and --sessions would" in capsys.readouterr().err
-    line = "score --allocations auc.csv --predictions p --decoders a --out a.tsv --sessions f.svg "
-    assert cli.main([*line.split(), "--figure", "f"]) == 1  # writes f.svg and f.png
-    assert "f.svg: to be written by both --sessions and --figure" in capsys.readouterr().err
+    for file in ("f.svg", "f.png"):  # --figure f writes both
+        line = "score --allocations auc.csv --predictions p --decoders a --out a.tsv --figure f"
+        assert cli.main([*line.split(), "--sessions", file]) == 1
+        assert f"{file}: to be written by both --sessions and --figure" in capsys.readouterr().err
     assert Path("auc.csv").read_text() == table
 
 

@@ -101,6 +101,17 @@ def parse(name: str, words: list[str]) -> dict:
         "cell": "lstm",
     }
 )
+@example(
+    {
+        "name": "-x",  # without a blank, a flag to argparse
+        "size": None,
+        "shift": -0.00001,
+        "deep": True,
+        "areas": ["a"],
+        "rates": [1.0],
+        "cell": "gru",
+    }
+)
 def test_flags_give_the_same_settings_for_every_type(settings):
     with mock.patch.object(schema, "load", lambda name: TOY):
         line = options.as_flags(settings | {"wired": "x"}, "toy")

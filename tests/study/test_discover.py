@@ -1278,6 +1278,11 @@ def test_links_to_folders_above_are_no_trap(tmp_path):
     (folder / "m1" / "loop").symlink_to(folder, target_is_directory=True)
     (folder / "gone.tif").symlink_to(folder / "nothing")
     assert [str(path) for path in discover.files_in(folder)] == ["m1/a.tif", "m2.zarr"]
+    (tmp_path / "disk").mkdir()
+    (tmp_path / "disk/b.tif").touch()
+    (folder / "m3").symlink_to(tmp_path / "disk", target_is_directory=True)
+    found = [str(path) for path in discover.files_in(folder)]
+    assert found == ["m1/a.tif", "m2.zarr", "m3/b.tif"]
 
 
 def test_links_to_files_of_the_folder_are_no_other_files(tmp_path):

@@ -44,6 +44,15 @@ GROUPS = {
         *each("c1/{}/{}{}", "m1", DAYS, ".tif .csv"),
         *each("c2/{}/{}{}", "m2", DAYS, ".tif .csv"),
     ],
+    "folders that differ, and versions of the same names": [
+        *each("c1_mc/{}_{}{}", "m1", DAYS, ".tif _speed.csv"),
+        *each("c2_mc/{}_{}{}", "m2", DAYS, ".tif _speed.csv"),
+        *[*each("c1_raw/{}_{}.tif", "m1", DAYS), *each("c2_raw/{}_{}.tif", "m2", DAYS)],
+    ],
+    "days below mice that no config holds": [
+        *each("{}/x{}/{}{}", "ä", "1", "20240101 20240102", ".tif _speed.csv"),
+        *each("{}/{}{}", "ö", "20240103 20240104", ".tif _speed.csv"),
+    ],
     "folders that differ in number": ["m1/d1/a.tif", "m2/x/d1/a.tif", "m1/a.csv", "m2/x/a.csv"],
     "names of equal files in folders that differ": [
         *["a/m1/d1.tif", "b/m1/d1.tif", "a/m2/d1.tif", "a/m1/d1.csv", "b/m1/d1.csv", "a/m2/d1.csv"],
