@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from make_recordings import H, W, stack, write_recording
 from mesodecode.base.files import UserError
 from mesodecode.decoders.feature_files import read_features
-from mesodecode.decoders.inputs import Images, SessionFeatures, Windows
+from mesodecode.decoders.inputs import Images, SessionFeatures, Windows, normalising_of
 
 
 def slow_image(frames, t):
@@ -167,6 +167,20 @@ def test_a_hand_worked_window():
     windows = Windows([one], 1, 2)  # of images: the outer ones need one frame more
     assert windows.centres.tolist() == [2, 3, 4]
     assert windows.batch(torch.tensor([4, 2]))[..., 0].tolist() == [[3, 4, 5], [1, 2, 3]]
+
+
+@pytest.mark.parametrize("causal", [False, True])
+def test_a_decoder_and_the_cnn_of_all_its_features_are_causal_or_none_is(causal):
+    own, other = (
+        replace(session(f"{kind}", 5), normalising={"causal": kind, "baseline": 9})
+        for kind in (causal, not causal)
+    )
+    settings = {"causal": causal}
+    assert normalising_of(settings, [own, own]) == {"causal": causal, "baseline": 9}
+    for mixed in ([own, other], [other, own], [other]):
+        said = f"causal: {causal}, but {not causal} of ".lower()
+        with pytest.raises(UserError, match=f"^{said}the CNN that made the features; both read"):
+            normalising_of(settings, mixed)
 
 
 # --- the features file -------------------------------------------------------------------------

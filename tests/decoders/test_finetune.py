@@ -109,6 +109,15 @@ def test_the_images_of_a_batch_are_all_changed_alike_by_recording():
     assert first.std() < 1e-5 and second.std() < 1e-5 and abs(first[0] - second[0]) > 0.01
 
 
+def test_the_images_of_a_cnn_are_each_changed_their_own_way():
+    recordings = [recording("a", 40), recording("bb", 30)]
+    plain, dimmed = (Images(recordings, augment=a) for a in (None, Augment(intensity=0.5)))
+    torch.manual_seed(0)
+    at = plain.centres[[4, 5, 40]]
+    factor = (dimmed.batch(at) / plain.batch(at)).flatten(1).median(1).values
+    assert factor.sort().values.diff().min() > 0.01
+
+
 def run(*words) -> int:
     return main([*map(str, words), "--threads", "1", "--device", "cpu"])
 

@@ -1,5 +1,6 @@
 """Files of trained decoders come from others: what they lack, or have of another type, is told."""
 
+import json
 import math
 import pickle
 
@@ -155,6 +156,16 @@ def test_a_file_is_opened_only_if_all_of_it_is_of_its_type(tmp_path, name):
         for value in values if name in of else ():
             path = write(tmp_path / name, **{part: value})
             assert told(read, path), (part, value)
+
+
+def test_what_a_fitted_model_of_a_trace_gives_is_in_its_unit(tmp_path):
+    """Unlike what a network gives, which is standardised."""
+    settings = SETTINGS["roi_classical"] | {"half_window": 1} | TRACE
+    classical_file(tmp_path / "w.joblib", settings=settings)
+    linear_file(tmp_path / "w.npz", target=json.dumps(TRACE["target"]))
+    for name in ("w.joblib", "w.npz"):
+        target = applied.load(tmp_path / name).target
+        assert (target.name, target.unit, target.mean, target.sd) == ("pupil", "mm", 0, 1)
 
 
 def test_a_model_of_other_windows_than_its_settings_say_is_refused(tmp_path):

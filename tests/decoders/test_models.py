@@ -562,6 +562,10 @@ def test_states_are_those_of_an_epoch_of_the_cnn_that_they_started_from():
         UserError, match=r"^not trained from epoch 5 of a CNN; trained from: 8, 11, 16$"
     ):
         of_cnn.rows(5)
+    with pytest.raises(
+        UserError, match=r"^not trained from epoch None of a CNN; trained from: 8, "
+    ):
+        of_cnn.rows()  # never all of several trainings
     alone = TrainedEpochs("roi_rnn", GRU, ("a",), [{}] * 2, [])
     assert alone.rows() == [0, 1]
     with pytest.raises(UserError, match=r"trained from: none$"):

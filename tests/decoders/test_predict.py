@@ -10,6 +10,7 @@ import pandas as pd
 import pytest
 import torch
 from PIL import Image
+from scipy.special import expit, softmax
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import roc_auc_score
 from sklearn.pipeline import make_pipeline
@@ -41,7 +42,7 @@ from mesodecode.decoders.fitted import linear
 from mesodecode.decoders.networks import CNNDecoder, cnn_rnn_decoder
 from mesodecode.decoders.weights import Trained, load_trained
 from mesodecode.recordings.recording import read_recording, read_recordings
-from mesodecode.study.targets import RUN
+from mesodecode.study.targets import RUN, Target
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 
@@ -314,6 +315,29 @@ def test_the_linear_weights_make_the_predictions(paths, tmp_path, name):
     x = slow_pixels(read_recording(paths["m3_a"]), session.frame, 8)
     logit = (x - w["mean"]) / w["scale"] @ w["coef"] + w["intercept"]
     np.testing.assert_allclose(session.probability, 1 / (1 + np.exp(-logit)), atol=1e-4)
+
+
+@pytest.mark.parametrize(
+    "target", [RUN, Target("pupil", unit="px"), Target("states", ("a", "b", "c"))]
+)
+def test_linear_weights_read_back_as_they_were(tmp_path, target):
+    rng, k = np.random.default_rng(0), target.outputs
+    coef = rng.normal(size=(k, 4) if target.states else 4)
+    arrays = coef, rng.normal(size=k), rng.normal(size=4), rng.uniform(1, 2, 4)
+    how = {"baseline": 30, "size": (24, 32), "causal": True, "normalise_from": "reference"}
+    how |= {"warm_up": 2.5, "frame_rate": 20.5, "target": target}
+    made = linear.LinearWeights(*arrays, 2, ("a", "b"), ("c",), **how)
+    made.save(tmp_path / "w.npz")
+    found = linear.load(tmp_path / "w.npz")
+    plain = {name: value for name, value in vars(made).items() if not isinstance(value, np.ndarray)}
+    assert {name: getattr(found, name) for name in plain} == plain
+    pipeline, rows = found.pipeline(), rng.normal(size=(5, 4))
+    logits = (rows - made.mean) / made.scale @ made.coef.T + made.intercept
+    if target.kind.name == "regression":
+        np.testing.assert_allclose(pipeline.predict(rows), logits)
+        return
+    p = softmax(logits, axis=1) if target.states else np.c_[expit(-logits), expit(logits)]
+    np.testing.assert_allclose(pipeline.predict_proba(rows), p)
 
 
 def test_linear_weights_of_earlier_versions_are_not_causal_and_name_no_size(tmp_path):

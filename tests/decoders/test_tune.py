@@ -24,6 +24,7 @@ from mesodecode.base.files import UserError
 from mesodecode.base.metrics import macro_auc, r2
 from mesodecode.cli import main
 from mesodecode.decoders import one_step, tune
+from mesodecode.decoders.augment import Augment
 from mesodecode.recordings.preprocess import preprocess
 from mesodecode.recordings.recording import read_recordings
 from mesodecode.report import methods
@@ -31,7 +32,7 @@ from mesodecode.simulation import simulate
 from mesodecode.study import schema, tuning
 from mesodecode.study import study as studies
 from mesodecode.study.allocation import Allocation
-from mesodecode.study.targets import Target
+from mesodecode.study.targets import RUN, Target
 
 GRU = {"input": "rois", "rnn": "gru"}
 ROIS = {"recordings": STUDY["recordings"] | {"rois": "my data/{session}_roi.mat"}}
@@ -251,6 +252,30 @@ def test_a_network_is_scored_as_after_the_epoch_whose_weights_are_kept(monkeypat
     history = [SimpleNamespace(valid_loss=loss, valid_auc=auc) for loss, auc in epochs]
     monkeypatch.setattr(one_step, "fit", lambda *_: (None, history))
     assert tune.scorer("roi_rnn", "cpu")([], [], {}) == 0.6
+
+
+@pytest.mark.parametrize("amounts", [(0.1, 20, 0.3), (0, 0, 0)])
+def test_training_images_alone_are_augmented_in_one_step(monkeypatch, amounts):
+    given = []
+
+    def make(recordings, device, augment=None):
+        given.append((recordings, device, augment))
+
+    def fit(make, training, validation, **how):
+        assert how["run_length"] == 1 and how["batch_size"] == 7
+        raise UserError("seen")
+
+    monkeypatch.setattr(one_step, "images_read", lambda settings: make)
+    monkeypatch.setattr(one_step.train, "fit", fit)
+    names = [f"augment_{name}" for name in ("shift", "rotation", "intensity")]
+    settings = schema.defaults("cnn", batch_size=7) | dict(zip(names, amounts, strict=True))
+    mine, other = (
+        SimpleNamespace(session=name, baseline="known", target=RUN) for name in ("mine", "other")
+    )
+    with pytest.raises(UserError, match="seen"):
+        one_step.fit("cnn", settings, [mine], [other], "gpu")
+    augment = Augment(*amounts) if any(amounts) else None
+    assert given == [([mine], "gpu", augment), ([other], "gpu", None)]
 
 
 PX, NAMED = Target("pupil", unit="px"), Target("states", ("rest", "slow", "fast"))

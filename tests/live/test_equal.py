@@ -268,6 +268,27 @@ def test_no_decoder_runs_on_a_mouse_that_it_has_seen(tmp_path, capsys):
     assert not (tmp_path / "o.tsv").exists()
 
 
+def test_none_of_several_decoders_has_seen_the_mouse_of_a_reference_or_a_replay(tmp_path, capsys):
+    files = []
+    for mouse in "ab":
+        (tmp_path / mouse).mkdir()
+        files += make_weights(tmp_path / mouse, "gru", mice=(mouse,), normalise="none")
+    paths = {m: write(tmp_path / f"{m}1.h5", mouse=m) for m in "abt"}
+    words = ["--weights", *files, "--out", tmp_path / "o.tsv"]
+    for mouse in "ab":
+        for other in (
+            ["--source", paths[mouse]],
+            ["--source", paths["t"], "--reference", paths[mouse]],
+        ):
+            assert live(*words, *other) == 1
+            assert "a mouse has two roles; a decoder never tests" in capsys.readouterr().err
+    other = write(tmp_path / "u1.h5", mouse="u")
+    assert live(*words, "--source", paths["t"], "--reference", other) == 1
+    said = f"{other}: of mouse u, but {paths['t']} is of mouse t; give a reference of the same mo"
+    assert said in capsys.readouterr().err
+    assert live(*words, "--source", paths["t"], "--reference", paths["t"]) == 0
+
+
 @pytest.mark.parametrize("kind", ["cnn", "gru"])
 def test_a_decoder_that_looks_ahead_is_refused(tmp_path, kind, capsys):
     files = make_weights(tmp_path, kind, causal=False)

@@ -61,9 +61,7 @@ def prepared(
     if opened.recording is not None:  # corrected already
         _check_replay(opened.recording, corrections, args)
         how, size = schema.defaults("corrections"), None
-    for mouse in {one.mouse for one in (opened.recording, reference) if one is not None}:
-        for loaded in found:
-            loaded.allocate([mouse])  # refuses a mouse that it has seen
+    _check_mouse(opened.recording, reference, found)
     recordings = [one for one in (opened.recording, *known, reference) if one is not None]
     rate = _frame_rate(args.frame_rate, recordings, found)
     for loaded in found:
@@ -106,6 +104,21 @@ def _check(args: argparse.Namespace) -> None:
     schema.check_value(args.dtype, "recordings", "movie_dtype", "--dtype")
     if args.shape and math.prod(args.shape) > LARGEST:
         raise UserError(f"--shape {args.shape[0]} {args.shape[1]}: no camera has such frames")
+
+
+def _check_mouse(
+    replayed: Recording | None, reference: Recording | None, found: Sequence[Loaded]
+) -> None:
+    """Raise UserError if a decoder has seen the mouse, or the reference is of another one."""
+    told = [one for one in (replayed, reference) if one is not None]
+    for one in told:
+        for loaded in found:
+            loaded.allocate([one.mouse])
+    if len({one.mouse for one in told}) > 1:
+        raise UserError(
+            f"{reference.path}: of mouse {reference.mouse}, but {replayed.path} is of mouse "
+            f"{replayed.mouse}; give a reference of the same mouse"
+        )
 
 
 def _source(
