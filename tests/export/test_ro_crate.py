@@ -26,9 +26,12 @@ def study(tmp_path):
         (folder / hidden).write_text("no part of the crate")
     movie = {"path": "data/a1.tif", "sha256": "ab" * 32, "bytes": 12, "stamp": "x"}
     (folder / "sources").mkdir()
-    (folder / "sources/a1.json").write_text(
-        json.dumps({"revision": "", "sources": {"movie": movie}})
-    )
+    speed = movie | {"path": "data/a1.mat", "sha256": "cd" * 32, "bytes": 3}
+    other = movie | {"path": "data/a2.tif", "sha256": "ef" * 32}
+    sources = {"a1": {"movie": movie, "behavior": speed}, "a2": {"movie": other}}
+    for session, files in sources.items():
+        record = json.dumps({"revision": "", "sources": files})
+        (folder / f"sources/{session}.json").write_text(record)
     return folder
 
 
@@ -50,7 +53,11 @@ def test_crate_lists_results_inputs_and_software(study, capsys):
     assert table["sha256"] == hashlib.sha256(b"tables/quality/cnn gru.tsv").hexdigest()
     assert table["contentSize"] == "26"
     run = by_id[root["mentions"]["@id"]]
-    (movie,) = [by_id[one["@id"]] for one in run["object"]]
+    movie, *others = [by_id[one["@id"]] for one in run["object"]]
+    assert [(one["name"], one["sha256"][:2], one["description"]) for one in others] == [
+        ("data/a1.mat", "cd", "behavior of session a1"),
+        ("data/a2.tif", "ef", "movie of session a2"),
+    ]
     assert (movie["name"], movie["sha256"]) == ("data/a1.tif", "ab" * 32)
     assert movie["contentSize"] == "12" and movie["description"] == "movie of session a1"
     assert {one["@id"] for one in run["result"]} == files

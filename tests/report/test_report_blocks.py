@@ -365,6 +365,29 @@ def test_decoders_are_summed_up_in_their_order_by_hand():
     assert (a["decoder"], a["n"], a["accuracy"]) == ("a", 1, pytest.approx(0.8))
 
 
+def test_quality_is_summed_up_by_hand():
+    """Means over allocations; of thresholds median and range, of sessions of one state the sum."""
+    measures = ["auc", "average_precision", "accuracy", "balanced_accuracy", "brier", "ece"]
+    measures += ["accuracy_at_threshold", "balanced_accuracy_at_threshold"]
+    measures += ["error_near", "error_far"]
+    thresholds = (0.2, 0.3, 0.9)
+    table = pd.DataFrame(
+        {"decoder": decoder, "allocation": f"{decoder}{at}", "threshold": threshold}
+        | {"n_run": at + 1, "n_frames": 4, "n_one_state": at, "n_sessions": 2}
+        | {name: number + at**2 for number, name in enumerate(measures)}
+        for decoder, n in (("z", 3), ("x", 1))
+        for at, threshold in enumerate(thresholds[:n])
+    )
+    z, x = summaries.quality_summary(table).to_dict("records")
+    for row, decoder, n in ((z, "z", 3), (x, "x", 1)):
+        mean = 5 / 3 if n == 3 else 0  # of 0, 1 and 4
+        expected = {name: number + mean for number, name in enumerate(measures)}
+        expected |= {"decoder": decoder, "n": n, "run": 0.5 if n == 3 else 0.25}
+        expected |= {"one_state": 3 if n == 3 else 0, "n_sessions": 2 * n}
+        expected |= {"threshold": 0.3 if n == 3 else 0.2, "threshold_low": 0.2}
+        assert row == pytest.approx(expected | {"threshold_high": 0.9 if n == 3 else 0.2})
+
+
 def test_calibration_is_summed_up_by_hand():
     rows = [
         ("net", method, ece + at / 10, 2 * (ece + at / 10), 1.0 + at**2)

@@ -401,7 +401,7 @@ def test_hours_are_means_of_benchmark_files_else_the_time_limit(tmp_path, monkey
     benchmark_file("train_cnn/cnn", "two", 3600, 9000)  # 1.5 h: their median is 1 h
     benchmark_file("train_cnn/killed", "one")  # a header only
     base = "results/lab/benchmarks"
-    settings = {"threads": 4, "gpu": 1, "runtime": 120}
+    settings = {"threads": 4, "gpu": 2, "runtime": 120}
     jobs = [
         job("train_cnn", "p", f"{base}/train_cnn/cnn/p.tsv", **settings),
         job("train_cnn", "q", f"{base}/train_cnn/cnn/q.tsv", **settings),
@@ -413,7 +413,7 @@ def test_hours_are_means_of_benchmark_files_else_the_time_limit(tmp_path, monkey
     cnn, roi, local = plan.estimates(run)
     assert (cnn.jobs, cnn.submissions, cnn.measured) == (3, 3, 2)
     assert cnn.core_hours == pytest.approx(4 * (1.5 + 1.5 + 2))
-    assert cnn.gpu_hours == pytest.approx(1.5 + 1.5 + 2)
+    assert cnn.gpu_hours == pytest.approx(2 * (1.5 + 1.5 + 2))
     assert cnn.basis == "measured 2, limit 1"
     assert (roi.core_hours, roi.gpu_hours, roi.basis) == (1.5, 0, "limit")
     assert (local.submissions, local.core_hours, local.basis) == (0, 0, "local")
