@@ -162,6 +162,15 @@ def sha256(path: str | Path, stopped: Callable[[], bool] = lambda: False) -> str
     return digest.hexdigest()
 
 
+def sha256_of(*arrays: Any) -> str:
+    """Return the SHA-256 of NumPy's arrays, their types and shapes; None differs from every one."""
+    digest = hashlib.sha256()
+    for array in arrays:
+        digest.update(b"none" if array is None else f"{array.dtype} {array.shape}".encode())
+        digest.update(b"" if array is None else array.tobytes())
+    return digest.hexdigest()
+
+
 def checksum_path(path: str | Path) -> Path:
     """Return where the SHA-256 of a file is kept: beside it, as `sha256sum --check` reads it."""
     return Path(f"{path}.sha256")

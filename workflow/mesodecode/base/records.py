@@ -1,6 +1,5 @@
 """Results of one job as one HDF5 file: arrays as datasets, everything else as attributes."""
 
-import hashlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import fields
@@ -13,15 +12,6 @@ import numpy as np
 from mesodecode.base.files import UserError, atomic_path, one_line
 
 Record = TypeVar("Record")
-
-
-def sha256_of(*arrays: np.ndarray | None) -> str:
-    """Return the SHA-256 of arrays, their types and shapes; None differs from every array."""
-    digest = hashlib.sha256()
-    for array in arrays:
-        digest.update(b"none" if array is None else f"{array.dtype} {array.shape}".encode())
-        digest.update(b"" if array is None else np.ascontiguousarray(array))
-    return digest.hexdigest()
 
 
 @contextmanager

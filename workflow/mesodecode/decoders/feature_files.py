@@ -20,8 +20,8 @@ from typing import Any
 
 import h5py
 
-from mesodecode.base.files import UserError
-from mesodecode.base.records import creating, reading, sha256_of
+from mesodecode.base.files import UserError, sha256_of
+from mesodecode.base.records import creating, reading
 from mesodecode.decoders.inputs import SessionFeatures
 from mesodecode.study.targets import Target
 

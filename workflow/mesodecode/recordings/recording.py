@@ -28,8 +28,7 @@ import h5py
 import numpy as np
 
 from mesodecode.base import files
-from mesodecode.base.files import UserError, one_line, say
-from mesodecode.base.records import sha256_of
+from mesodecode.base.files import UserError, one_line, say, sha256_of
 from mesodecode.recordings import chunks
 from mesodecode.recordings.baseline import Baseline, fixed
 from mesodecode.study.correction_table import looks_ahead
