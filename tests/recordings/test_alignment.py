@@ -108,12 +108,14 @@ def test_the_image_of_another_mouse_is_refused(atlas):
     _, home = atlas
     made = {mouse: simulated(mouse, "s1") for mouse in ("m1", "m2")}
     images = {mouse: one.frames.mean(axis=0) for mouse, one in made.items()}
-    landmarks = {"atlas": points(home), "s1": points(made["m1"].truth.roi_xy)}
+    longer = made["m1"].truth.roi_xy * (1, 1.2)  # which no similarity follows
+    landmarks = {"atlas": points(home), "s1": points(longer)}
     first, second = (SimpleNamespace(mouse="m1", session=name) for name in ("s1", "s2"))
     good = list(
         alignment.align([(first, images["m1"]), (second, images["m1"])], landmarks, "affine")
     )
     assert good[1].by == "s1" and good[1].correlation > 0.99
+    np.testing.assert_allclose(good[1].matrix, good[0].matrix, atol=0.05)
     with pytest.raises(UserError, match=r"'s2': its mean image does not match that of 's1' \(corr"):
         list(alignment.align([(first, images["m1"]), (second, images["m2"])], landmarks, "affine"))
 

@@ -115,7 +115,9 @@ def test_a_part_that_is_in_the_movie_twice_is_found():
     )
     frames[100:110] = frames[99]  # counted once: they equal the one before
     session = replace(session_of(frames), codes=frame_codes(frames))
-    assert verdicts(session).loc["repeated_frames", "value"] == 310 / T
+    row = verdicts(session).loc["repeated_frames"]
+    assert row["value"] == 310 / T
+    assert row["words"].startswith("10 of 1,200 frames equal the one before, 300 an earlier one")
     whole = replace(session_of(), codes=frame_codes(brain()))
     assert verdicts(whole).loc["repeated_frames", "value"] == 0
 
@@ -232,6 +234,59 @@ def test_a_planted_fault_gets_its_verdict(fault):
         fails = row["verdict"] == "fail"
         assert ("to leave it out: exclude: {s1: " in row["words"]) == fails
         assert row["words"].endswith(f": {' '.join(check.split('_'))}}}") == fails
+
+
+def test_what_is_said_of_times_and_bouts_has_their_numbers():
+    """Six frames at 10/s: run in three of them, a gap of two frames, a frame 20 ms late."""
+    labels, time = np.array([0, 0, 1, 1, 1, 0]), np.array([0, 0.1, 0.2, 0.5, 0.62, 0.72])
+    session = session_of(brain(6), labels, time=time)
+    session = replace(session, recording=replace(session.recording, frame_rate=10.0))
+    found = {name: qc.CHECKS[name].measure(session) for name in [*qc.CHECKS][:8]}
+    assert found.pop("labels_by_speed")[1] == "no speed"
+    late = np.std([0.1, 0.1, 0.12, 0.1])
+    expected = {
+        "duration": (0.01, "0.01 min: 6 frames of movie and behaviour, 10/s"),
+        "rarer_state": (0.5, "the mouse runs in 50.0% of the frames"),
+        "bouts": (1, "1 of run, 2 of rest"),
+        "median_bout": (0.15, "0.3 s of run, 0.15 s of rest"),  # of 0.2 and 0.1 s of rest
+        "dropped_frames": (2 / 8, "2 frames missing, the longest gap 0.3 s"),
+        "frame_jitter": (10 * late, "intervals of 100 ± 8.7 ms"),
+        "frame_rate_error": (0, "10 frames/s by the time stamps, 10 in the config"),
+    }
+    for name, (value, words) in found.items():
+        assert value == pytest.approx(expected[name][0], abs=1e-9), name
+        assert words == expected[name][1]
+    slow = replace(session, recording=replace(session.recording, frame_rate=8.0))
+    assert qc.frame_rate_error(slow)[0] == pytest.approx(0.25)
+
+
+@pytest.mark.parametrize(
+    ("unit", "first", "last", "value", "words"),
+    [
+        ("counts", 200, 150, 0.25, "-25.0% brightness from beginning to end, -50.00% a minute"),
+        ("counts", 100, 110, 0.1, "+10.0% brightness from beginning to end, +20.00% a minute"),
+        ("dff", 0.1, -0.1, 0.2, "-20.0% brightness from beginning to end, -40.00% a minute (ΔF/F)"),
+    ],
+)
+def test_bleaching_is_a_share_of_the_beginning_but_of_changes_themselves(
+    unit, first, last, value, words
+):
+    trace = SimpleNamespace(brightness=np.linspace(first, last, 600))
+    known = SimpleNamespace(frame_rate=20.0)  # half a minute
+    session = SimpleNamespace(light=True, unit=unit, decoded=trace, recording=known)
+    assert qc.bleaching(session) == (pytest.approx(value), words)
+
+
+def test_what_a_correction_did_is_said_with_the_sd_before_and_after():
+    kinds = {"step": "motion", "value": 0.5, "unit": "px", "words": "moved"}
+    effects = [
+        kinds | {"sd_before": 0.03, "sd_after": 0.01},
+        kinds | {"step": "binning", "sd_before": np.nan, "sd_after": 0.01},
+    ]
+    table = qc.check_session(replace(session_of(brain(6)), effects=effects), SETTINGS)
+    done = table[table["verdict"] == "done"].set_index("check")["words"].to_dict()
+    said = "moved; SD over time 3.00% → 1.00%"
+    assert done == {"corrected: motion": said, "corrected: binning": "moved"}
 
 
 def test_the_path_of_the_image_is_where_it_went_in_rows_and_columns():

@@ -72,6 +72,7 @@ def test_recordings_are_read_whole_and_together(capsys, tmp_path, monkeypatch):
         "unit": "dff",
     }
     made("a"), made("b", "m2"), made("c", "m1"), made("d", "m1", rate=31.6), made("e", rate=31.4)
+    made("slow", rate=28.6), made("slower", rate=28.4)
     made("small", frames=FRAMES[:, :, :2]), made("short", frames=FRAMES[:3])
     made("full", **all_of_it)
     with h5py.File("full.h5", "a") as file:
@@ -122,6 +123,7 @@ def test_recordings_are_read_whole_and_together(capsys, tmp_path, monkeypatch):
         ),
         "frames of a decoder": lambda: frames(size, "a.h5", "e.h5"),
         "frames at another rate": lambda: frames(size, "a.h5", "d.h5"),
+        "frames at a lower rate": lambda: frames(size, "slow.h5", "slower.h5"),
         "frames of another size": lambda: frames(size, "a.h5", "small.h5"),
         "frames of which nothing is told": lambda: frames({}, "a.h5", "small.h5", "d.h5"),
         **{

@@ -126,6 +126,10 @@ def test_frames_that_are_alike_by_chance_are_no_copy(tmp_path):
     few = [codes_of(tmp_path / f"{i}.h5", rng.permutation(300)[:200] + 1) for i in range(3)]
     check_apart(few)
     check_apart([codes_of(tmp_path / f"{i}.h5", np.zeros(99)) for i in "ab"])
+    twice = [
+        np.concatenate([np.repeat(np.arange(50) + 1, 2), np.arange(50) + n]) for n in (99, 999)
+    ]
+    check_apart([codes_of(tmp_path / f"{i}.h5", codes) for i, codes in enumerate(twice)])
     own = [np.arange(1000) + 1000 * i + 1 for i in range(2)]
     check_apart([codes_of(tmp_path / f"{i}.h5", own[i] - 30 * i) for i in range(2)])  # 3 %
     with pytest.raises(UserError, match="100 frames of its movie"):
