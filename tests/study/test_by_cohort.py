@@ -113,6 +113,14 @@ def test_all_cohorts_may_name_their_files_themselves():
     assert "'movie' and 'behavior' say where" in refusal(recordings={}, by_cohort=own)
 
 
+@pytest.mark.parametrize("how", ["across", "leave_out", "mixed"])
+def test_allocations_follow_the_order_of_mice_and_not_that_of_a_cohorts_list(how):
+    change = {"allocation": CONFIG["allocation"] | {"cohorts": how}}
+    turned = {name: mice[::-1] for name, mice in CONFIG["cohorts"].items()}
+    study, same = (studies.resolve(CONFIG | change | one) for one in ({}, {"cohorts": turned}))
+    assert [*study.allocations.values()] == [*same.allocations.values()]
+
+
 def test_windows_may_be_in_seconds_of_the_common_rate():
     decoders = {
         "cnn": {"baseline": "30 s"},
@@ -127,6 +135,8 @@ def test_windows_may_be_in_seconds_of_the_common_rate():
     assert studies.resolve(plain | {"decoders": decoders}).decoders["gru"].settings[
         "half_window"
     ] == 15  # fmt: skip
+    odd = studies.resolve(CONFIG | {"decoders": decoders, "frame_rate": 19.98})
+    assert odd.decoders["gru"].settings["half_window"] == 10  # of 9.99
     short = {"gru": {"start_from": "cnn", "rnn": "gru", "half_window": "0.02 s"}}
     assert refusal(decoders=decoders | short) == (
         "config: decoders.gru.half_window: 0.02 s is no frame at 20 frames/s; give 0.05 s or more, "
@@ -290,6 +300,8 @@ def test_a_search_of_settings_knows_of_cohorts(tmp_path):
         part = studies.resolve(tuning.part_of(whole.config, "linear"))
         assert part.config["tune"] == whole.config["tune"] and part.decoders == whole.decoders
         assert (part.mice, part.allocations) == (whole.mice, whole.allocations)
+    less = studies.resolve(files | {"exclude": {"c": "seizures"}})
+    assert "c" not in studies.resolve(tuning.part_of(less.config, "linear")).mice
 
 
 def test_the_record_of_a_cohort_is_no_other_command():

@@ -82,3 +82,11 @@ def test_names_become_files_and_have_so_many_characters_at_most(name, longest):
         for text in ("", "-a", "_a", ".a", "a b", "a/b", "a\n", "é", "M" * (most + 1)):
             assert not re.search(pattern, text), (pattern, text)
         assert bool(re.search(pattern, "a.b")) == (most == 128)  # sessions keep names of labs
+
+
+def test_what_a_schema_says_itself_comes_before_what_it_includes():
+    """Sizes of recurrent networks on ROI signals are smaller than the shared ones."""
+    read = schema.load.__wrapped__("roi_rnn")["properties"]  # anew
+    size = {"type": "integer", "minimum": 1, "default": 32}
+    assert {key: read["hidden_size"][key] for key in size} == size
+    assert schema.load.__wrapped__("cnn_rnn")["properties"]["hidden_size"]["default"] == 128

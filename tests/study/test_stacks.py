@@ -73,6 +73,35 @@ def test_seeds_and_permuted_labels_of_a_line_train_together():
     assert names == 10 * ["gru"] + 10 * ["null"] + 10 * ["seed"]
 
 
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {"rnn": "rnn"},
+        {"bidirectional": True},
+        {"half_window": 16},
+        {"shift": 1},
+        {"baseline": 900},
+        {"normalise": "zscore"},
+        {"causal": True},
+        {"rois": [1, 2]},
+        {"hidden_size": 31},
+        {"num_layers": 2},
+        {"dropout": 0.1},
+        {"label_smoothing": 0},
+        {"epochs": 29},
+        {"batch_size": 255},
+        {"max_lr": 0.002},
+        {"schedule": "one_cycle"},
+        {"frame_step": 2},
+        {"ema_decay": 0.9},
+    ],
+    ids=str,
+)
+def test_decoders_of_other_settings_are_another_line(settings):
+    found = study(gru=ROI, other=ROI | settings, seed=ROI | settings | {"seed": 2})
+    assert stacks.lines_of(found.decoders) == {"gru": "gru", "other": "other", "seed": "other"}
+
+
 def test_what_trains_alone():
     found = study(
         gru=ROI,

@@ -25,6 +25,7 @@ decoders:
   mean: {average_of: [linear, gru]}
   roi: {input: rois, rnn: gru}
   mine: {like: linear, variant: small, pixels: 4}
+  theirs: {like: mine, C: 2}
 variants:
   dff: {corrections: {dff: mean}, decoders: [linear, mean, past]}
   small: {image_size: 32, settings: {pixels: 8, C: 0.5}, decoders: [linear]}
@@ -37,7 +38,7 @@ variants:
 def config(**variants):
     made = yaml.safe_load(STUDY)
     if variants:
-        del made["decoders"]["mine"]
+        del made["decoders"]["mine"], made["decoders"]["theirs"]
         made["variants"] = variants
     return made
 
@@ -57,6 +58,7 @@ def test_decoders_of_a_variant_are_made_with_all_that_they_are_made_of():
     assert made["past_dff"] == made["past"] | {"adapted_from": "linear_dff"}
     # a line's own words come before those of its variant, and these before what it is like
     assert (made["mine"]["pixels"], made["mine"]["C"]) == (4, 0.5)
+    assert made["theirs"] == made["mine"] | {"C": 2}
     assert (made["linear_small"]["pixels"], made["linear"]["pixels"]) == (8, 16)
 
 
@@ -82,7 +84,7 @@ def test_roi_signals_of_masks_are_those_of_the_corrected_movie():
     assert studies.resolve(made).variant("roi_z") == "dff"
     small = {"image_size": 32, "decoders": ["roi"]}
     made["variants"] = {"small": small}
-    del made["decoders"]["mine"]
+    del made["decoders"]["mine"], made["decoders"]["theirs"]
     with pytest.raises(UserError, match=r"roi_small differs in nothing from roi .*nor any resized"):
         studies.resolve(made)
 

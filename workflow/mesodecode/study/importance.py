@@ -174,16 +174,12 @@ def backbones_of_pixels(
 ) -> list[str]:
     """Return the backbones of the decoders that have maps of pixels, each once.
 
-    `table`: the lines of `importance`; `decoders`: name -> `decoder_table.Decoder`.
+    `table`: the lines of `importance`; `decoders`: name -> `decoder_table.Decoder`. Those that a map
+    is compared with have the backbone of its own (`check_companions`).
     """
-    found = set()
-    for line in table.values():
-        if kind_of(line) != "importance_pixels":
-            continue
-        for name in filter(None, (line["decoder"], line["null_decoder"], *line["seeds"])):
-            start = decoders[name].settings.get("start_from", name)
-            found.add(decoders[start].settings["backbone"])
-    return sorted(found)
+    names = [one["decoder"] for one in table.values() if kind_of(one) == "importance_pixels"]
+    starts = [decoders[name].settings.get("start_from", name) for name in names]
+    return sorted({decoders[start].settings["backbone"] for start in starts})
 
 
 def differences(a: Any, b: Any, decoders: Mapping[str, Any]) -> set[str]:
