@@ -39,6 +39,7 @@ decoders:
   live_two: {adapted_from: live_gru, few_shot: 2}
   live_norm: {adapted_from: live, batch_norm: true, first_unlabelled: 2.5}
   known_again: {adapted_from: known_gru}
+  first_known: {adapted_from: known, first_unlabelled: 5, batch_norm: true}
   mean_live: {average_of: [live_gru, live_roi]}
   past: {adapted_from: cnn, normalise: past}
   past_gru: {adapted_from: gru, normalise: past}
@@ -80,7 +81,9 @@ def test_protocols_follow_from_settings():
     strict |= {"live", "live_gru", "live_linear", "live_roi", "mean_live"}
     few = {"two": "few_shot 2 min", "past_half": "few_shot 0.5 min", "mean_few": "few_shot 2 min"}
     few |= {"two_linear": "few_shot 2 min", "live_two": "few_shot 2 min"}
-    few |= dict.fromkeys(["live_known", "known", "known_gru", "known_again"], "reference")
+    few |= dict.fromkeys(
+        ["live_known", "known", "known_gru", "known_again", "first_known"], "reference"
+    )
     few |= {name: "first_unlabelled 5 min" for name in ("first", "mean_first")}
     few |= {"first_norm": "first_unlabelled 0.5 min", "first_roi": "first_unlabelled 2.5 min"}
     few["first_mean"] = "first_unlabelled 2.5 min"

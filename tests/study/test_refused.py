@@ -390,6 +390,11 @@ importance: {m: {decoder: cnn, areas: edges, stride: 8}}
 {decoders.two: {like: cnn, labels: permuted_between_sessions},
   decoders.x: {like: frozen, start_from: two, labels: permuted_between_sessions},
   importance: {m: {decoder: frozen, masks: squares, null_decoder: x}}}
+reproduction: {gru: {model: GRU}}
+reproduction: {gru: {analysis: roi_models, model: GRU}}
+reproduction: {gru: {analysis: roi_models, model: GRU, half_window_frames: "15"}}
+reproduction: {gru: {analysis: roi_window, model: GRU}}
+reproduction: {none: {model: GRU}}
 ceilings: {decoders: [none]}
 ceilings: {decoders: [linear]}
 ceilings: {decoders: [gru]}

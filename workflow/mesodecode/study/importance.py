@@ -174,8 +174,8 @@ def backbones_of_pixels(
 ) -> list[str]:
     """Return the backbones of the decoders that have maps of pixels, each once.
 
-    `table`: the lines of `importance`; `decoders`: name -> `decoder_table.Decoder`. Those that a map
-    is compared with have the backbone of its own (`check_companions`).
+    `table`: the lines of `importance`; `decoders`: name -> `decoder_table.Decoder`. The decoders
+    whose maps a map is compared with have the backbone of its own (`check_companions`).
     """
     names = [one["decoder"] for one in table.values() if kind_of(one) == "importance_pixels"]
     starts = [decoders[name].settings.get("start_from", name) for name in names]
