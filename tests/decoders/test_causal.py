@@ -19,6 +19,7 @@ from mesodecode.base import windows
 from mesodecode.base.files import UserError
 from mesodecode.decoders import (
     applied,
+    extraction,
     inputs,
     networks,
     predict,
@@ -31,6 +32,7 @@ from mesodecode.decoders.fitted import linear, roi_classical
 from mesodecode.decoders.linear_networks import Pixels, of_windows
 from mesodecode.decoders.passed import Passed
 from mesodecode.recordings import baseline, roi_signals, sample
+from mesodecode.recordings.recording import read_recording
 from mesodecode.study import schema
 from mesodecode.study.targets import Target
 
@@ -435,6 +437,15 @@ def test_a_protocol_knows_of_every_recording_of_the_test_mouse_and_of_no_other(t
         assert found == ("strict" if corrected == "v1" else "transductive")
     words = ["pass-signals", "--trained", tmp_path / "all.pt", "--out", tmp_path / "passed.h5"]
     assert verb(*words, "--recordings", paths["t1"], paths["t2"]) == 0
+    assert Passed.read(tmp_path / "passed.h5").corrected == (corrected != "v1")
+    mine = [read_recording(paths[name]) for name in ("t1", "t2")]
+    extraction.extract({1: made}, mine, tmp_path / "epochs.h5")
+    settings = schema.defaults("cnn_rnn", rnn="gru", half_window=1, hidden_size=2) | HOW
+    state = networks.rnn_decoder(N_FEATURES, settings).state_dict()
+    trained = weights.TrainedEpochs("cnn_rnn", settings, ("a",), [state], [line], [1])
+    trained.save(tmp_path / "all.pt")
+    words = ["pass-features", "--trained", tmp_path / "all.pt", "--out", tmp_path / "passed.h5"]
+    assert verb(*words, "--features", tmp_path / "epochs.h5") == 0
     assert Passed.read(tmp_path / "passed.h5").corrected == (corrected != "v1")
 
 

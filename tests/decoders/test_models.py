@@ -163,6 +163,15 @@ def test_temporal_convolutions_equal_their_equations():
         np.testing.assert_allclose(decoder(window[None]).numpy(), [expected], atol=1e-12)
 
 
+def test_dropout_of_a_tcn_is_of_what_each_layer_adds_in_training_alone():
+    decoder, windows = TCNDecoder(3, hidden_size=4, num_layers=2, dropout=1.0), torch.randn(2, 9, 3)
+    with torch.no_grad():
+        inputs = decoder.inputs(windows.transpose(1, 2))
+        alone = decoder.head(torch.cat((inputs[:, :, 4], inputs.mean(2)), dim=1))[:, 0]
+        torch.testing.assert_close(decoder.train()(windows), alone)
+        assert not torch.allclose(decoder.eval()(windows), alone)
+
+
 def test_a_tcn_reads_back_as_it_was(tmp_path):
     settings = RNN_SETTINGS | {"rnn": "tcn", "bidirectional": False}
     tcn = rnn_decoder(5, settings)
