@@ -320,6 +320,41 @@ def test_mice_are_the_unit_and_intervals_are_students():
     assert row["auc_control"] == pytest.approx(0.675)
 
 
+@pytest.mark.parametrize("of", [0, 1])
+def test_a_mouse_without_an_auc_of_the_control_or_of_the_decoder_does_not_count(of):
+    tables = both([0.9, 0.8, 0.6, 0.7], [0.5, 0.6, 0.7, 0.8])
+    tables[of].loc[0, "auc"] = np.nan
+    row = control_verdicts.table(*tables).iloc[0]
+    assert (row["n_mice"], row["n_allocations"]) == (3, 3)
+    assert (row["auc_decoder"], row["auc_control"]) == pytest.approx((0.7, 0.7))
+
+
+def test_each_signal_of_a_control_has_mean_0_and_sd_1_in_its_session(monkeypatch):
+    """Also one that never changes, which is 0; training mice alone are fitted to."""
+
+    class Fitted(Exception):
+        pass
+
+    def fit(train, settings):
+        raise Fitted(train)
+
+    monkeypatch.setattr(controls.roi_classical, "fit_classical", fit)
+    wave = np.sin(np.arange(400.0))[:, None]
+    sessions = [
+        dataclasses.replace(one, signals={"mean": wave * [1, 9, 0] + [5, 100, level]})
+        for level, one in enumerate(session(mouse, known=1) for mouse in "abcd")
+    ]
+    allocation = Allocation(("a", "b"), ("c",), ("d",))
+    with pytest.raises(Fitted) as caught:
+        settings = SETTINGS | {"baseline": None}
+        controls.decode(sessions, allocation, {"net": (0, 0)}, settings)
+    (train,) = caught.value.args
+    assert [one.mouse for one in train] == ["a", "b"]
+    for one in train:
+        np.testing.assert_allclose(one.features.mean(axis=0), 0, atol=1e-6)
+        np.testing.assert_allclose(one.features.std(axis=0), [1, 1, 0], atol=1e-6)
+
+
 def test_what_was_not_made_is_said_and_raises_nothing():
     rows, auc = both([0.9, 0.9], [np.nan, np.nan], missing="no mask says where the brain is")
     row = control_verdicts.table(rows, auc).iloc[0]

@@ -343,6 +343,10 @@ def test_the_score_of_a_pixel_is_the_mean_of_the_masks_that_hide_it():
 
 def test_tables_that_do_not_belong_together_are_refused(tmp_path):
     rows = rows_of(SCORES)
+    more = CutoutMasks((*MASKS.names, "top"), np.eye(4, dtype=bool)[:, None])
+    for masks in (MASKS[:2], more):
+        with pytest.raises(UserError, match="scores are of other masks"):
+            cutout_tables.mask_table(rows, masks)
 
     def refusal(match, *parts):
         paths = []

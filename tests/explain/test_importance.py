@@ -20,7 +20,14 @@ from mesodecode import cli
 from mesodecode.base.files import UserError
 from mesodecode.decoders.networks import rnn_decoder
 from mesodecode.decoders.weights import Trained
-from mesodecode.explain import shap_figure, shap_files, shap_maps, shap_tables
+from mesodecode.explain import (
+    deepshap,
+    explained,
+    shap_figure,
+    shap_files,
+    shap_maps,
+    shap_tables,
+)
 from mesodecode.explain.attributions import explain
 from mesodecode.recordings.recording import Recording
 from mesodecode.study import importance, schema, study
@@ -115,6 +122,22 @@ def test_batches_change_nothing_and_the_largest_error_is_kept(monkeypatch):
 
     monkeypatch.setattr(shap_maps, "explain", fake)
     assert run(network, windows=23).completeness_error == 9e-7
+
+
+def test_sums_are_in_the_unit_of_a_trace_and_of_each_side_by_hand():
+    """Batches of two windows and one, of a frame and two ROIs; a trace of SD 5 and mean 3."""
+    sums = shap_maps.Sums((1, 2), explained.Output("pupil", scale=5.0, offset=3.0), "cpu")
+    for values, base, error, high in (
+        ([[1.0, -2.0], [3.0, 0.0]], 0.5, 0.1, [True, False]),
+        ([[-1.0, 4.0]], 9.0, 0.02, [True]),
+    ):
+        made = torch.tensor(values)[:, None]
+        sums.add(deepshap.Explanation(made, base, error), -made, torch.tensor(high))
+    assert (sums.base, sums.error, sums.n_run) == (5.5, 0.5, 2)  # the base of the first
+    found = {name: value.tolist() for name, value in sums.means().items()}
+    wanted = {"mean_abs": [25 / 3, 10], "signed": [-5, -10 / 3], "in_run": [0, 5]}
+    for name, value in (wanted | {"in_rest": [15, 0]}).items():
+        assert found[name][0] == pytest.approx(value), name
 
 
 def test_windows_lie_in_the_middle_of_equal_parts():

@@ -54,7 +54,8 @@ def test_allocations_without_a_score_are_left_out():
     assert (row.n, row.difference, row.p_mice) == (1, 1, 1)
     assert np.isnan([row.sd, row.p, row.p_holm]).all()
     shared = ["d+e", "d+f", "e+f"] * 2  # of mice that share allocations there is no test
-    assert np.isnan(sides.compare(VALUES, [("6", "31")], shared)["p_mice"]).all()
+    for mice in (shared, [*MICE[:5], "d+f"]):
+        assert np.isnan(sides.compare(VALUES, [("6", "31")], mice)["p_mice"]).all()
 
 
 def test_rois_are_paired_by_number_or_one_by_one():

@@ -212,6 +212,22 @@ def test_other_mice_that_serve_better_are_said_so():
     assert verdict == "none" and f"{numbers} above what its own sessions reach" in text
 
 
+@pytest.mark.parametrize(
+    ("study", "verdict"),
+    [
+        ({"a1": 0.8, "a2": 0.55, "b1": 0.55, "c1": 0.8}, "the first is better"),  # .2 in each
+        ({"a1": 1.0, "a2": 0.95, "b1": 0.85, "c1": 1.1}, "the second is better"),  # -.1 in each
+        ({"a1": 0.95, "a2": 0.95, "b1": 0.85, "c1": 0.9}, "no difference is shown"),  # -.03
+        (STUDY, "no difference is shown"),  # .2, of an interval that holds 0
+    ],
+)
+def test_a_gap_is_said_where_its_interval_leaves_0_out(study, verdict):
+    table = ceiling_gaps.table(HELD, study_auc(**study), SESSIONS, DATES)
+    row = ceiling_gaps.gaps(table).set_index(["a", "b"]).loc["own", "others"]
+    assert row["sentence"].endswith(f": {verdict}.")
+    assert (row["difference"] > 0) == (study["a1"] < 0.95)
+
+
 def test_sessions_of_one_state_and_sessions_that_the_study_lacks():
     table = study_auc(**STUDY)
     table.loc[table["session"] == "a2", "auc"] = np.nan

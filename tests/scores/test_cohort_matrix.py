@@ -132,6 +132,13 @@ def test_fewer_than_five_mice_are_said_to_be_few(n, few):
     rows = cohort_matrix.table(auc_of(*(("x+y", m, 0.8) for m in cohorts["lab"])), cohorts)
     ((_, text),) = as_read(cohort_matrix.headlines(rows))
     assert ("With fewer than 5 mice of a cohort" in text) == few
+    # a loss is of those that were tested from both, however many were from the other
+    lab = {"lab": [*"abcdef"]} | {"rig": ["x", "y"]}
+    own = [("f", mouse, 0.9) for mouse in "abcde"[:n]]
+    rows = cohort_matrix.table(auc_of(*own, *(("x+y", m, 0.8) for m in "abcdef")), lab)
+    assert rows[["n_mice", "n_paired"]].to_numpy().tolist() == [[n, 0], [6, n]]
+    ((_, text),) = as_read(cohort_matrix.headlines(rows))
+    assert ("With fewer than 5 mice of a cohort" in text) == few
 
 
 def test_verdicts():

@@ -130,7 +130,8 @@ def test_states_are_scored_one_against_all_others_and_confused():
 def test_a_row_of_the_confusion_is_a_state_and_what_it_was_taken_for():
     state, taken = np.array([0, 0, 0, 1, 2], np.uint8), [1, 1, 0, 1, 2]
     one = SessionPredictions("m3", np.arange(5), state, np.eye(3, dtype=np.float32)[taken])
-    _, _, confusion = target_tables.tables(made({"a": one}, Target("states", STATES)), 9)
+    pooled, _, confusion = target_tables.tables(made({"a": one}, Target("states", STATES)), 9)
+    assert pooled["accuracy"].item() == 3 / 5
     as_tabled(confusion, "states_confused")
     table = confusion.pivot(index="state", columns="predicted", values="n_frames")
     assert table.loc[list(STATES), list(STATES)].to_numpy().tolist() == [

@@ -446,6 +446,8 @@ def test_words_say_whether_a_prediction_was_worth_more_than_the_other_mice():
         "correlation 1.00); c, the farthest, was predicted 0.70 and had 0.60. Here the prediction "
         "is nearer than the mean of the other mice."
     )
+    (words,) = as_read(predicted_auc.in_words(good[1:]))  # two mice have no ranks
+    assert words.endswith("the prediction is nearer than the mean of the other mice.")
     # as near, and in the wrong order; in order, and farther
     for predicted, others in (
         ([0.75, 0.8, 0.85], [0.7, 0.8, 0.7]),

@@ -142,14 +142,15 @@ def headlines(rows: pd.DataFrame) -> list[tuple[str, str]]:
                 for row in chosen
             ]
             what = f"mean {kind.axis}"
-        few = [row for row in across or new or each if row["n_mice"] < FEW]
+        # a loss is of the mice that were tested from both cohorts, and so is its interval
+        n = [row["n_paired"] for row in across] or [row["n_mice"] for row in new or each]
         text = f"{decoder}, {what}: {'; '.join(parts)}."
         if new and not across:
             text += (
                 " Whether that is a loss is not known: nothing was trained and tested within these "
                 "cohorts (allocation.cohorts: across does)."
             )
-        if few:
+        if min(n) < FEW:
             text += f" With fewer than {FEW} mice of a cohort, intervals hang on each of them."
         verdict = "loss" if any(row["loss_low"] > 0 for row in across) else "none"
         found.append((verdict, text))
