@@ -72,7 +72,7 @@ def test_structs_of_matlab_and_groups_of_hdf5(tmp_path):
     scipy.io.savemat(tmp_path / "b.mat", {"beh": {"run": LABELS, "deep": {"v": SPEED}}})
     save_h5(tmp_path / "b.h5", **{"beh/run": LABELS, "beh/deep/v": SPEED})
     for file in ("b.mat", "b.h5"):
-        names = {"behavior_labels": "beh/run", "behavior_speed": "beh/deep/v"}
+        names = {"behavior_labels": "/beh/run", "behavior_speed": "beh/deep/v"}
         got = read_behavior(tmp_path / file, **names)
         assert got["labels"].tolist() == [0, 1, 1, 0]
         np.testing.assert_allclose(got["speed"], SPEED)
@@ -451,6 +451,7 @@ def test_behaviour_of_one_file_by_what_the_config_names(capsys, tmp_path, monkey
         return behavior.seen("b.csv", found, 0.5, frames=eight, **options)
 
     times = {"t": np.arange(16) / 4, "speed": np.repeat(speed, 2)}
+    long = {"t": np.arange(240.0), "speed": np.arange(240) % 2}
     bouts = {"t": [0.4, 2.9], "end": [1.6, 3.6], "kind": ["run", "groom"], "speed": [3, 4]}
     wheel = {"counts_per_turn": 100, "wheel_circumference": 20.0}
     matrix = np.ones((8, 3))
@@ -499,6 +500,20 @@ def test_behaviour_of_one_file_by_what_the_config_names(capsys, tmp_path, monkey
         "segments of fractions": lambda: told({"labels": run, "segment": [0.5] * 8}),
         "times": lambda: told(times, behavior_time="t"),
         "a rate": lambda: told({"speed": times["speed"]}, behavior_rate=4.0),
+        "times that go on for long after": lambda: told(
+            long, behavior_time="t", frames=Frames(8, 2.0, np.arange(8) / 2)
+        ),
+        "times that go on for long after, said to be in s": lambda: told(
+            long,
+            behavior_time="t",
+            behavior_time_unit="s",
+            frames=Frames(8, 2.0, np.arange(8) / 2),
+        ),
+        "a speed that is 0 before and after a gap": lambda: told(
+            {"v": [1, 1, 0, 0, 1, 1, 0, 0], "t": [0, 0.1, 0.2, 2.2, 2.3, 2.4, 2.5, 3.4]},
+            behavior_speed="v",
+            behavior_time="t",
+        ),
         "times of starts, with ends beside": lambda: told(
             {"start": np.arange(8) / 2, "end": np.arange(8) / 2 + 0.2, "labels": run},
             behavior_labels="labels",

@@ -719,6 +719,13 @@ def test_no_ratio_of_a_channel_that_is_a_change_already(settings, named):
             correct(interleave(*channels), **two, **settings)
 
 
+def test_motion_asks_nothing_of_the_other_channel():
+    """Its pixels may be around 0: they are moved as the signal's are, and divided by nothing."""
+    two = {"channels": 2, "reference_channel": 2, "motion": True}
+    made, chain = correct(interleave(400 * (1 + change(20)), change(20)), **two)
+    assert len(made) == 20 and chain.arrays["reference"].shape == (20, 16)
+
+
 def everything(n_frames=120):
     rng = np.random.default_rng(0)
     image = 600 + 300 * rng.random((24, 26))

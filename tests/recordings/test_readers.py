@@ -246,27 +246,32 @@ def test_files_of_one_frame_each(tmp_path):
     np.testing.assert_array_equal(read(tmp_path), FRAMES)
 
 
-def test_an_ome_movie_in_several_files(tmp_path):
+@pytest.mark.parametrize("n_channels", [1, 2])
+def test_an_ome_movie_in_several_files(tmp_path, n_channels):
     """Its metadata are in every file and speak of all: neither counts frames twice."""
     names = [tmp_path / "a.ome.tif", tmp_path / "b.ome.tif"]
+    n_pages = T // n_channels * n_channels
     blocks = [
-        f'<TiffData FirstT="{t}" IFD="{t % 12}" PlaneCount="1">'
-        f'<UUID FileName="{names[t // 12].name}">urn:uuid:{t // 12}</UUID></TiffData>'
-        for t in range(T)
+        f'<TiffData FirstT="{i // n_channels}" FirstC="{i % n_channels}" IFD="{i % 12}" '
+        'PlaneCount="1">'
+        f'<UUID FileName="{names[i // 12].name}">urn:uuid:{i // 12}</UUID></TiffData>'
+        for i in range(n_pages)
     ]
     xml = (
         '<?xml version="1.0"?><OME xmlns="http://www.openmicroscopy.org/Schemas/OME/2016-06">'
         f'<Image ID="Image:0"><Pixels ID="Pixels:0" DimensionOrder="XYZCT" Type="uint16" '
-        f'SizeX="{W}" SizeY="{H}" SizeZ="1" SizeC="1" SizeT="{T}">'
-        f'<Channel ID="Channel:0" SamplesPerPixel="1"/>{"".join(blocks)}</Pixels></Image></OME>'
+        f'SizeX="{W}" SizeY="{H}" SizeZ="1" SizeC="{n_channels}" SizeT="{T // n_channels}">'
+        + "".join(f'<Channel ID="C:{i}" SamplesPerPixel="1"/>' for i in range(n_channels))
+        + "".join(blocks)
+        + "</Pixels></Image></OME>"
     )
-    for name, part in zip(names, (FRAMES[:12], FRAMES[12:]), strict=True):
+    for name, part in zip(names, (FRAMES[:12], FRAMES[12:n_pages]), strict=True):
         with tifffile.TiffWriter(name, ome=False) as tif:
             for i, frame in enumerate(part):
                 text = {"description": xml} if i == 0 else {}
                 tif.write(frame, contiguous=False, metadata=None, **GRAY, **text)
-    np.testing.assert_array_equal(read(names[0]), FRAMES)
-    np.testing.assert_array_equal(read(names), FRAMES)
+    for path in (names[0], names):
+        np.testing.assert_array_equal(read(path, channels=n_channels), FRAMES[:n_pages])
     names[1].unlink()
     assert "b.ome.tif" in refusal(names[0])
 

@@ -639,6 +639,9 @@ def test_a_position_of_nwb_in_m(tmp_path):
         got = read_behavior(tmp_path / "p.nwb", frames=FRAMES, behavior_position=name)
         np.testing.assert_allclose(got["speed"], np.multiply(LABELS, 20), atol=1e-5)
         assert got["labels"].tolist() == LABELS
+    options = {"behavior_position": "nose", "speed_scale": 50.0}  # cm, whatever the file says
+    got = read_behavior(tmp_path / "p.nwb", frames=FRAMES, **options)
+    np.testing.assert_allclose(got["speed"], np.multiply(LABELS, 10), atol=1e-5)
 
 
 def test_a_position_that_jumps_is_no_mouse(tmp_path):

@@ -84,6 +84,8 @@ def test_numbers_in_brackets_are_parts_where_there_is_nothing_to_copy(names):
         ("t_1258 t_1259 t_1300 t_1301", []),  # of a clock
         ("m_20240130 m_20240131 m_20240201 m_20240202", []),
         ("m_1 m_2 m_9", []),  # too few to say
+        ("m_1 m_2 m_3 m_10 m_20 m_30 m_40", []),  # which go on by other steps
+        ("m_1 m_2 m_3 m_10 m_20", [("m_3", "m_10"), ("m_10", "m_20")]),
     ],
 )
 def test_a_part_that_seems_to_be_missing_is_named(names, between):
@@ -124,8 +126,11 @@ def test_times_of_day_that_may_go_past_midnight_are_refused(names):
         UserError, match=r"rec: \S*T23\d+.tif may come before .*, over midnight, as"
     ):
         of_one_series(paths(names), "rec")
+    with pytest.raises(UserError, match=r"m_T1231.tif may come before m_T0030"):
+        of_one_series(paths("m_T0030 m_T1231"), "rec")
     for same in (
         "m_T0901 m_T1106 m_T1959",
+        "m_T0030 m_T1230",
         "20240101T0001 20240101T2359",
         "m_T0001 m_T0060 m_T2359",
     ):

@@ -70,6 +70,8 @@ def test_what_speeds_are_made_of_and_what_is_refused(capsys):
         "backwards, by 0.5 of a threshold of 0.5": lambda: speed(RUNS - 0.5),
         "backwards, by 0.6": lambda: speed(RUNS - 0.6),
         "of its own unit": lambda: speed(RUNS / 100, "own"),
+        "slow, but for a glitch": lambda: speed(np.r_[0.6 * np.ones(199), 3.0])[-2:],
+        "fast in a glitch": lambda: speed(np.r_[9 * np.ones(199), 300.0])[-2:],
         "of another unit than its own": lambda: speed(10 * RUNS, "own", "mm/s"),
         "of a unit in its name": lambda: speed(10 * RUNS, "v_mm_s"),
         "of a scale and an offset": lambda: speed(3 + RUNS / 2, scale=2.0, offset=3.0),

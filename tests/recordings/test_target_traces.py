@@ -426,6 +426,15 @@ def test_what_is_decoded_of_one_file(capsys, tmp_path, monkeypatch):
         "intervals of states": lambda: told(
             bouts, "states", **abc, variable="kind", behavior_time="t", behavior_stop="end"
         ),
+        "intervals of states, in ms": lambda: told(
+            {"t": [0, 1000, 2500], "end": [900, 2400, 4000], "kind": ["a", "b", "c"]},
+            "states",
+            states=["a", "b", "c"],
+            variable="kind",
+            behavior_time="t",
+            behavior_stop="end",
+            behavior_time_unit="ms",
+        ),
         "intervals of states, overlapping": lambda: told(
             bouts | {"end": [2.4, 2.6, 3.6]},
             "states",

@@ -233,6 +233,8 @@ def test_scanimage_is_read_to_its_last_page_whatever_it_planned(tmp_path, planne
     assert "3 planes of a volume" in refusal(path)
     save_scanimage(path, FRAMES, **settings | planes | {"hStackManager__enable": "false"})
     np.testing.assert_array_equal(read(path), FRAMES)  # planned and not taken
+    path.write_bytes(path.read_bytes()[:-3])  # within what says that no page follows
+    assert f"ends within page {T - 1}; truncated?" in refusal(path)
 
 
 def test_imagej_frames_that_were_appended_are_read(tmp_path):
