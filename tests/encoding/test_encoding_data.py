@@ -525,6 +525,36 @@ def test_sessions_that_cannot_be_joined_are_named():
             responses.join([a, replace(b, **change)])
 
 
+def hand_made(seconds=0.5) -> Session:
+    """Eight presentations of two images in turn, without a pause; the trace is the time."""
+    n = 8
+    time, start = np.arange(5 * n) * seconds / 5, np.arange(n) * seconds
+    trace = time + np.random.default_rng(0).normal(0, 0.01, len(time))
+    images = np.stack([np.zeros((4, 4)), np.ones((4, 4))])
+    return Session(
+        *(images, np.arange(n) % 2, start, start + seconds, time, trace[None], np.zeros(1), {})
+    )
+
+
+@pytest.mark.parametrize("samples", [None, 5])
+def test_windows_that_leave_the_recording_are_left_out_at_both_ends(samples):
+    images = {0.0: [0, 1] * 4, -0.2: [1, *[0, 1] * 3], 0.2: [*[0, 1] * 3, 0]}
+    for (lag, image), first in zip(images.items(), (0, 3, 2), strict=True):
+        found = responses.make_responses(
+            hand_made(), "s", lag=lag, samples=samples, image_size=None
+        )
+        assert found.image.tolist() == image, lag
+        mean = np.mean(hand_made().traces[0, first : first + 5])
+        assert found.response[0, 0] == pytest.approx(mean, abs=1e-6)
+
+
+@pytest.mark.parametrize(("seconds", "last"), [(0.5, 1.0), (0.25, 0.7)])
+def test_a_lag_is_looked_at_where_it_has_more_than_half_of_the_presentations(seconds, last):
+    """Of eight of a quarter of a second, four lie outside the recording from .8 s on."""
+    found = responses.make_responses(hand_made(seconds), "s", image_size=None)
+    np.testing.assert_allclose(found.lags, np.arange(-0.5, last + 0.01, 0.1), atol=1e-9)
+
+
 def test_neurons_without_a_sample_in_some_window_are_left_out(made, capsys):
     """And those that miss single samples are not."""
     one = session(made)

@@ -245,6 +245,27 @@ def test_what_ridge_learns_is_of_held_out_images_and_of_neurons_that_answer():
             assert value < 0.9 and p < 0.05
 
 
+@pytest.mark.parametrize(("images", "folds_"), [(10, 5), (11, 5), (3, 3)])
+def test_what_ridge_learns_is_tested_in_five_folds_of_images_or_as_many_as_there_are(
+    monkeypatch, images, folds_
+):
+    data = make_responses(n_images=images, repeats=2)
+    splits, rows = [], np.arange(len(data.image))
+
+    def ridge(features, data, split):
+        splits.append(split)
+        return np.zeros((len(split.test), 5))
+
+    monkeypatch.setattr(diagnose.linear, "ridge", ridge)
+    diagnose.ridge_learns(None, data, rows, np.ones(5, bool))
+    held = [{*data.image[split.test].tolist()} for split in splits]
+    assert sorted(image for one in held for image in one) == list(range(images))
+    assert len(held) == folds_ and {len(one) for one in held} <= {images // folds_, images // 5 + 1}
+    for split, one in zip(splits, held, strict=True):
+        assert {*data.image[split.fit].tolist()} == {*range(images)} - one
+        assert sorted([*split.fit, *split.test]) == rows.tolist()
+
+
 def test_neurons_are_told_by_their_ids_with_the_rate_of_false_discoveries():
     known = Explainable(np.array([3.0, 1, 0]), np.ones(3), np.array([0.01, 0.04, np.nan]), 4.0)
     table = diagnose.neuron_table(SimpleNamespace(neurons=np.array([7, 3, 9])), known)

@@ -31,7 +31,12 @@ def test_p_is_that_of_a_one_way_anova_with_unequal_repeats():
     image = np.repeat([3, 5, 9], [4, 7, 2])
     response = rng.normal(size=(13, 6)) + 0.5 * image[:, None]
     groups = [response[image == i] for i in (3, 5, 9)]
-    np.testing.assert_allclose(explainable(response, image).p, stats.f_oneway(*groups).pvalue)
+    found, (f, p) = explainable(response, image), stats.f_oneway(*groups)
+    np.testing.assert_allclose(found.p, p)
+    repeats = (13 - (16 + 49 + 4) / 13) / 2  # less than the mean of 4, 7 and 2
+    assert found.repeats == pytest.approx(repeats)
+    np.testing.assert_allclose(found.signal, (f - 1) * found.noise / repeats)
+    np.testing.assert_allclose(found.average, 1 - 1 / f)
 
 
 def test_signal_and_noise_are_found_where_they_were_planted():
