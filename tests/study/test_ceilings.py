@@ -165,7 +165,13 @@ def test_a_pattern_that_tells_no_whole_date_is_refused(pattern, what):
 
 
 @pytest.mark.parametrize(
-    ("name", "pattern"), [("2024111", "%Y%m%d"), ("01012024", "%d%m%y"), ("112024_a", "%d%m%Y")]
+    ("name", "pattern"),
+    [
+        ("2024111", "%Y%m%d"),
+        ("01012024", "%d%m%y"),
+        ("01011998", "%d%m%y"),
+        ("112024_a", "%d%m%Y"),
+    ],
 )
 def test_digits_that_may_be_another_day_are_refused(name, pattern):
     with pytest.raises(UserError, match=rf"'{name}' is not a date as in '{pattern}' without doubt"):

@@ -96,6 +96,7 @@ GROUPS = {
         *each("{}/{}/{}", MICE, DAYS, "SVT.npy wheel.csv"),
         *each("{}/U.npy", MICE),
     ],
+    "components above, and others beside": each("{}/{}/{}", MICE, DAYS, "U.npy 1/SVT.npy 2/U.npy"),
     "components of two lights": each("{}/{}", MICE, "U_blue.npy U_violet.npy SVT.npy wheel.csv"),
     "components to link": each("ä {}/{}", "1 2", "U.npy SVT.npy wheel.csv"),
     "ROIs of some": [*each("{}_s1{}", "m1 m2 m3", ".tif .csv"), "m1_s1_roi.csv"],
@@ -109,6 +110,10 @@ GROUPS = {
     "two behaviours of a session": each("{}_s1{}", MICE, ".tif _labels.csv _speed.csv .csv"),
     "a behaviour far and one near": [
         *each("x/{}_s1{}", MICE, ".tif _speed.csv"),
+        *each("y/{}_s1{}", MICE, "_speed.csv"),
+    ],
+    "a behaviour that says so far, and one that does not near": [
+        *each("x/{}_s1{}", MICE, ".tif .csv"),
         *each("y/{}_s1{}", MICE, "_speed.csv"),
     ],
     "a behaviour of two sessions": [*each("{}_s{}.tif", MICE, "1 2"), *each("{}_speed.csv", MICE)],
