@@ -619,6 +619,7 @@ def test_table_and_pages_of_two_sessions(tmp_path):
         assert f"{name} (mouse m1): pass" in svg and "Quality of" in svg
         assert (out / f"{name}.png").stat().st_size > 10_000
     assert (tmp_path / "figures" / "qc.png").exists()
+    assert "session (n = 2: 2 pass, 0 warn, 0 fail," in (tmp_path / "figures/qc.svg").read_text()
 
 
 def test_what_was_assumed_of_files_is_a_warning_of_quality_control(tmp_path, capsys):

@@ -7,6 +7,7 @@ import inspect
 import os
 from dataclasses import fields
 from pathlib import Path
+from types import SimpleNamespace
 
 import h5py
 import numpy as np
@@ -112,6 +113,30 @@ def test_default_cohort_is_five_mice_with_the_papers_run_shares():
     assert [share for _, _, share in sessions[::2]] == [0.36, 0.66, 0.65, 0.58, 0.80]
     assert simulate.cohort(7, 1)[:5] == simulate.cohort(5, 1)
     assert simulate.cohort(6, 1)[5] == ("m6", "m6_s1", 0.36)
+
+
+@pytest.mark.parametrize(
+    ("words", "sessions"),
+    [
+        ((), simulate.cohort(5, 2)),
+        (("--mice", 1), [("m1", "m1_s1", 0.36), ("m1", "m1_s2", 0.36)]),
+        (("--sessions", 1), simulate.cohort(5, 1)),
+        (("--mice", 2, "--sessions", 1), [("m1", "m1_s1", 0.36), ("m2", "m2_s1", 0.66)]),
+        (("--mouse", "x", "--session", "y", "--run-share", 0.25), [("x", "y", 0.25)]),
+    ],
+)
+def test_the_verb_makes_as_many_sessions_as_it_is_asked_for(monkeypatch, tmp_path, words, sessions):
+    made, kept = [], []
+
+    def session(*, mouse, session, run_share, **settings):
+        made.append((mouse, session, run_share))
+        assert settings == schema.defaults("simulate", n_frames=90)
+        return SimpleNamespace(label=np.zeros(3))
+
+    monkeypatch.setattr(simulate, "simulate_session", session)
+    monkeypatch.setattr(simulate, "write_session", lambda _, folder: kept.append(folder))
+    run_verb("--out", tmp_path, "--n-frames", 90, *words)
+    assert made == sessions and kept == [tmp_path] * len(sessions)
 
 
 EACH = {  # what is off by default, and what is not is of another value
