@@ -43,6 +43,8 @@ def test_the_atlas_is_drawn_over_each_session_with_its_landmarks_and_their_error
     assert last.get_position().y1 < first.get_position().y0
     assert second.get_position().x0 > first.get_position().x1
     assert "(n = 5)" in alignment_figure.caption(found)
+    row = alignment_figure.overlay(found[1:], [image] * 4, [tmp_path / "areas.tif"] * 4)
+    assert row.get_size_inches() * 25.4 == pytest.approx([174, 51])  # no empty row below it
 
 
 def test_the_first_look_shows_image_size_and_speed_or_states():
@@ -56,8 +58,9 @@ def test_the_first_look_shows_image_size_and_speed_or_states():
     assert said(right) == ("4 frames, run in 75%", "time (s)", "speed (cm/s)")
     assert list(right.lines[0].get_xdata()) == [0, 0.5, 1, 1.5]
     assert list(right.lines[0].get_ydata()) == [0, 4, 5, 6]
-    seen.speed = None
-    _, right = first_look_figure.first_look(seen).axes
+    seen.speed, seen.image[0, 0] = None, np.nan  # outside the brain
+    left, right = first_look_figure.first_look(seen).axes
+    assert left.images[0].get_clim() == tuple(np.quantile(np.arange(1, 12), [0.01, 0.99]))
     assert right.get_ylabel() == "state (1 run, 0 rest)"
     assert list(right.lines[0].get_ydata()) == [0, 1, 1, 1]
     left, right = first_look_figure.first_look(FirstLook("s1")).axes
