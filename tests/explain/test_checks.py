@@ -41,6 +41,7 @@ from mesodecode.recordings.sample import sample
 from mesodecode.simulation import truth
 from mesodecode.study import schema
 from mesodecode.study.allocation import Allocation
+from mesodecode.study.targets import RUN
 from tabled import as_tabled
 from texts import as_read
 
@@ -244,6 +245,51 @@ def test_removing_what_the_map_names_takes_the_signal_and_random_order_does_not(
     assert found.auc_random.mean() == pytest.approx(0.75, abs=0.08)
     wrong = check("d", reader(ONE), -ONE)
     np.testing.assert_array_equal(wrong.auc, np.ones((1, 9)))
+
+
+@pytest.mark.parametrize(("limit", "sizes"), [(30, (30, 30)), (55, (55, 50)), (99, (60, 50))])
+def test_maps_of_checks_are_of_no_more_windows_and_background_than_asked(monkeypatch, limit, sizes):
+    class Asked(Exception):
+        pass
+
+    def ask(network, recordings, background, options, **_):
+        raise Asked(options)
+
+    monkeypatch.setattr(map_check, "shap_map", ask)
+    with pytest.raises(Asked) as caught:
+        check("d", reader(ONE), limit=limit)
+    (options,) = caught.value.args
+    assert options == ANALYSIS | dict(zip(("windows", "background"), sizes, strict=True))
+
+
+def test_the_seed_of_an_analysis_draws_the_noise_of_its_checks(monkeypatch):
+    def drawn(seed):
+        numbers = []
+
+        def stand_in(*_, noise=None, **__):
+            numbers.append(noise and noise.random())
+            return SimpleNamespace(mean_abs=np.ones((1, N_ROIS)), frame=np.zeros(1))
+
+        monkeypatch.setattr(map_check, "shap_map", stand_in)
+        analysis = ANALYSIS | {"seed": seed}
+        map_check.check_shap(reader(ONE), [recording("d")], [], analysis, noise_draws=2)
+        return numbers
+
+    first, again, other = drawn(1), drawn(1), drawn(2)
+    assert first == again and first[:2] == other[:2] == [None, None]  # of no weights; the map
+    assert len({*first[2:], *other[2:]}) == 4
+
+
+def test_what_masks_say_is_of_other_mice_in_the_order_of_the_masks():
+    masks = cutout_masks.corners(5, 7, size=2)
+    index = [("x", "d"), ("y", "e"), ("z", "f")]
+    index = pd.MultiIndex.from_tuples(index, names=["allocation", "test_mouse"])
+    run = pd.DataFrame([[9, 9, 9], [1, 2, 3], [3, 4, 5]], index, list(masks.names))
+    signed = {"in_run": run.iloc[:, ::-1], "in_rest": -2 * run}
+    rng = np.random.default_rng(0)
+    ((own, *drawn),) = map_check.said_by_masks(signed, ("d",), masks, RUN, 2, rng)
+    assert own.tolist() == [[-4, -6, -8], [2, 3, 4]] and len(drawn) == 2  # in rest, in run
+    assert map_check.said_by_masks(signed, ("d", "e", "f"), masks, RUN, 2, rng) == []
 
 
 def test_a_removed_roi_has_its_mean_and_not_zero():

@@ -280,6 +280,21 @@ def test_a_setting_in_frames_has_seconds_above_and_says_how_many_pairs_differ():
     assert not auc_figure.auc_by_setting(auc, [20, 5, 10], "half_window").axes[0].child_axes
 
 
+def test_a_line_is_an_allocation_and_chance_is_drawn_where_the_axis_holds_it():
+    auc, tests = three_with_tests()
+    lower = auc.assign(auc=auc["auc"] - 0.35, valid_mouse="v")  # from .35 on
+    for kind, dashed in ((KINDS["run"], 1), (KINDS["regression"], 0)):
+        (axes,) = auc_figure.auc_by_setting(lower, [20, 5, 10], "half_window", kind=kind).axes
+        assert sum(line.get_linestyle() == "--" for line in axes.lines) == dashed
+    points = [line for line in axes.lines if line.get_alpha() == 0.75]
+    assert {len(line.get_xdata()) for line in points} == {1} and len(points) == len(auc)
+    at_limit = tests.replace({"p_holm": {0.03: 0.05}})
+    figure = auc_figure.auc_by_setting(auc, [20, 5, 10], "half_window", at_limit)
+    assert figure._supxlabel.get_text().endswith("1 of 3 pairs p < .05.")
+    words = as_read(auc_figure.auc_caption(auc, tests, lines=True))
+    assert "3 pairs (see the table): " in words and "Brackets" not in words
+
+
 @pytest.mark.parametrize(
     ("setting", "label", "timed"),
     [

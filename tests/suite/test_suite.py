@@ -97,6 +97,7 @@ def test_ceilings_are_spoken_of_where_a_study_asks_for_them():
     assert expects(position_jitter=0.01) == ("-", "ceilings gap")
     moved = "shift m1, m2, m3, m4, m5; ceilings gap"
     assert expects(signal_drift=0.01) == ("ceilings days", moved)
+    assert expects(by_mouse={"m2": {"signal_drift": 0.01}})[0].endswith("ceilings days")
     elsewhere = {"m2": {"signal_rois": [1, 26]}}
     assert expects(by_mouse=elsewhere) == ("ceilings gap", "shift m2")
     del config["ceilings"]
@@ -127,6 +128,9 @@ def test_first_minutes_should_help_a_turned_mouse_and_a_decoder_that_registers()
         "-",
     )
     assert expects("linear_first", by_mouse={}) == ("-", "-")
+    assert expects("linear_first", by_mouse={}, rotation=25) == ("-", "-")  # all alike
+    straight = expects("linear_first", by_mouse={"m1": {"rotation": 0}}, rotation=25)
+    assert straight == ("shift m1; first m1", "-")
     for lies in ("position_jitter", "rotation_sd"):  # all mice, each in its own way
         every = ", ".join(f"m{n}" for n in (1, 2, 3, 4, 5))
         assert expects("linear_first", by_mouse={}, **{lies: 0.01}) == ("-", f"first {every}")
