@@ -728,6 +728,12 @@ def test_tables_that_may_be_of_frames_are_said_where_no_times_are_found(tmp_path
     study, written = made(folder)
     assert said in spoken(written) and "frame_times" not in written.partition("study:")[2]
     check_paths(study, "movie", "behavior")
+    lights = [folder / f"{m}_s1_lightSource.npy" for m in M]  # a value a frame says when, too
+    for path in lights:
+        path.touch()
+    assert "have times and numbers" not in made_text(folder)[1]
+    for path in lights:
+        path.unlink()
     for m in M:  # of others, now that there are times
         (folder / f"{m}_s1_timestamps.csv").write_text(text)
     study, written = made(folder)
