@@ -13,7 +13,7 @@ from mesodecode.base.files import UserError
 from mesodecode.cli import VERBS
 from mesodecode.decoders import fitted_files, roi_networks, train, weights
 from mesodecode.report import decoder_words, importance_words
-from mesodecode.study import importance, kinds, schema
+from mesodecode.study import importance, kinds, schema, tuning
 from mesodecode.study.kinds import FITTED, IMAGE_NETWORKS, KINDS, SIGNAL_NETWORKS, TRAINED
 
 # Settings that a study has to give, and no more
@@ -205,3 +205,17 @@ def test_what_is_asked_of_a_kind_is_as_it_was_read():
     names = ("FITTED", "TRAINED", "TOGETHER", "SIGNAL_NETWORKS", "IMAGE_NETWORKS")
     lines += [f"{name}: {' '.join(getattr(kinds, name))}" for name in names]
     assert_kept("\n".join(lines) + "\n", Path(__file__).with_name("kinds.txt"), "KINDS")
+
+
+@pytest.mark.parametrize(
+    ("values", "can", "cannot"),
+    [
+        ([0.1, 0.5], [0.1, 0.3, 0.5], [0.09, 0.51]),  # a range, with its ends
+        ([3, 5, 9], [3, 5, 9], [2, 4, 10]),
+        (["minmax", "zscore"], ["minmax", "zscore"], ["none"]),
+        ([False, True], [False, True], [0.5]),
+    ],
+)
+def test_a_search_can_come_to_the_ends_of_a_range_or_to_one_of_its_values(values, can, cannot):
+    assert all(tuning.holds(values, value) for value in can)
+    assert not any(tuning.holds(values, value) for value in cannot)
