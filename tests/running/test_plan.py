@@ -8,6 +8,7 @@ import os
 import re
 import shutil
 from collections import Counter, namedtuple
+from dataclasses import replace
 from pathlib import Path
 from subprocess import CompletedProcess
 from types import SimpleNamespace
@@ -872,7 +873,11 @@ def test_no_file_of_partitions_without_one_that_takes_jobs(cluster, tmp_path):
         ([job(runtime=400), job(runtime=400)], "main"),
         ([job(runtime=400, gpu=1), job(runtime=400, gpu=1)], None),  # 800 minutes
         ([job(mem_mb=200000)], "gpu"),
-        ([job(mem_mb=200000), job(mem_mb=1000)], "gpu"),  # the most of any
+        ([job(mem_mb=200000), job(mem_mb=150000)], "gpu"),  # the most of any, not their sum
+        ([job(mem_mb=1000), job(mem_mb=200000)], "gpu"),
+        ([job(mem_mb=200000), job(mem_mb=1000)], "gpu"),
+        ([job(gpu=3), job(gpu=3)], "gpu"),
+        ([job(gpu=3), job(gpu=5)], None),
         ([job(threads=32), job()], "main"),
         ([job(threads=33), job()], None),
         ([job(gpu=1, gpu_model="h100")], None),
@@ -1010,6 +1015,10 @@ def test_what_is_not_decoded_at_the_start_is_longer_than_a_recording():
     ((state, words),) = said(300, 300, 601)
     assert state == FAIL and "decoder 'few' is given 1 min of each test mouse" in words
     assert "nothing is left to decode of a (1 min); lower its few_shot" in words
+    others = {name: one for name, one in study.allocations.items() if one.test != ("a",)}
+    movies = dict.fromkeys(study.mouse_of, (601, 1)) | {"a1": (300, 1), "a2": (300, 1)}
+    assert 0 < len(others) < len(study.allocations)
+    assert preflight.windows(replace(study, allocations=others), movies) == []  # a tests nothing
     assert said(53, 1000, 601) == [
         ("warn", "decoder 'first' reads 3 frames at a time after the first 60 (first_unlabelled); "
          "not decoded, for want of as many: a1 (53); see its half_window and first_unlabelled, or "
