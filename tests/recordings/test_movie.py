@@ -124,6 +124,7 @@ def test_movies_of_movies(capsys):
         "joined, in order of their sets": lambda: told(joined(Held(4), Held(3, begins=4))),
         "joined, of two channels": lambda: told(joined(Held(4), Held(4, begins=2, channels=2))),
         "joined, without one before": lambda: told(joined(Held(4), Held(3, "b.tif", begins=5))),
+        "joined, of one twice": lambda: told(joined(Held(4), Held(3, "b.tif", begins=3))),
         "joined, without the first": lambda: told(joined(Held(4, begins=5), Held(3))),
         "in turn": lambda: told(movie.InterleavedMovie([Held(4), Held(4, first=10)], ["b", "v"])),
         "in turn, one more": lambda: told(

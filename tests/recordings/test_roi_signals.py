@@ -163,6 +163,13 @@ def test_sessions_as_decoders_read_them(capsys):
         "by a reference that does not vary": lambda: read(
             replace(two, reference=replace(one, rois=0 * one.rois)), **reference, **dff
         ),
+        "one of some lost": lambda: read(one, lost, rois=[3, 2, 1]),
+        "what would be dropped of some": lambda: roi_signals.dropped_rois(
+            [one, lost], SETTINGS | {"drop": True, "rois": [3, 2, 1]}
+        ),
+        "what would be dropped of two": lambda: roi_signals.dropped_rois(
+            [one, lost], SETTINGS | {"drop": True, "rois": [2, 3]}
+        ),
         "what would be dropped": lambda: roi_signals.dropped_rois(
             [one, lost], SETTINGS | {"drop": True}
         ),

@@ -80,6 +80,12 @@ def test_frames_and_bytes_of_a_movie_by_its_first_page(capsys):
         "still to be fetched": lambda: source_files.movie_sizes(
             study(fetch="zenodo:1", recordings={"movie": "other/{session}.tif"})
         )["b1"],
+        "one of two still to be fetched": lambda: source_files.movie_sizes(
+            study(
+                fetch="zenodo:1",
+                recordings={"movie": ["data/{session}.tif", "other/{session}.tif"]},
+            )
+        )["b1"],
         "another format": lambda: size(
             lambda path: np.save(path.replace(".tif", ".npy"), STACK),
             recordings={"movie": "data/{session}.npy"},
