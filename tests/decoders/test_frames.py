@@ -1,5 +1,6 @@
 """Frames in memory and frames streamed from HDF5 are the same, in the same order."""
 
+import itertools
 import os
 from types import SimpleNamespace
 
@@ -138,6 +139,53 @@ def test_what_a_gpu_puts_together_are_the_frames(tmp_path, monkeypatch, dtype, n
     found = torch.zeros_like(expected)
     assert frames.put_planes(chunks.planes_of(tmp_path / "r.h5"), found)
     assert torch.equal(found, expected)
+
+
+def test_memory_that_a_gpu_copies_from_is_filled_again_once_it_has(tmp_path, monkeypatch):
+    """Each of two pieces has an event, set behind its copy and waited for before its next turn."""
+    did, movie = [], np.arange(21 * 35, dtype=np.uint16).reshape(21, 7, 5)
+    numbers, empty, fill = itertools.count(), torch.empty, chunks.Planes.fill
+
+    class Event:
+        def __init__(self):
+            self.number = next(numbers)
+
+        def synchronize(self):
+            did.append(f"wait {self.number}")
+
+        def record(self):
+            did.append(f"copied {self.number}")
+
+    class OnAGpu:
+        """Frames that say so, and lie on the CPU."""
+
+        is_cuda = True
+
+        def __init__(self, held):
+            self.held = held
+
+        def __getattr__(self, name):
+            return getattr(self.held, name)
+
+        def __getitem__(self, at):
+            return self.held[at]
+
+    monkeypatch.setattr(torch.cuda, "Event", Event)
+    monkeypatch.setattr(torch, "empty", lambda *size, pin_memory, **how: empty(*size, **how))
+    monkeypatch.setattr(chunks.Planes, "fill", lambda *given: did.append("fill") or fill(*given))
+    monkeypatch.setattr(chunks, "CHUNK", 4 * movie[0].nbytes)
+    monkeypatch.setattr(frames, "PINNED", 2 * 4 * movie[0].nbytes)
+    with (
+        h5py.File(tmp_path / "r.h5", "w") as file,
+        chunks.Writer(file, movie.shape, movie.dtype) as writer,
+    ):
+        writer.write(movie)
+    expected = kept(movie)
+    found = torch.zeros_like(expected)
+    assert frames.put_planes(chunks.planes_of(tmp_path / "r.h5"), OnAGpu(found))
+    assert torch.equal(found, expected)
+    turns = [[f"wait {n}", "fill", f"copied {n}"] for n in (0, 1, 0)]
+    assert did == [*itertools.chain(*turns)]
 
 
 def test_what_is_stored_in_another_way_or_damaged_is_left_to_hdf5(tmp_path, monkeypatch):
