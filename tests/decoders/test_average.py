@@ -105,6 +105,10 @@ OTHER = replace(
 REFUSED = {
     "one decoder": ([FIRST], "0.h5: decoders gru; an average is of two or more"),
     "one twice": ([FIRST, FIRST], "1.h5: decoders gru, gru; an average is of two or more, each"),
+    "one of two twice": (
+        [FIRST, SECOND, FIRST],
+        "2.h5: decoders gru, gru2, gru; an average is of two or more, each given once",
+    ),
     "allocation": ([FIRST, OTHER], "1.h5: allocation is train-1+2+4.valid-5.test-3, but train-"),
     "roles": ([FIRST, replace(SECOND, valid_mouse="3")], "1.h5: valid_mouse is 3, but 4 in "),
     "more sessions": (

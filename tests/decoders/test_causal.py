@@ -426,6 +426,8 @@ def test_a_protocol_knows_of_every_recording_of_the_test_mouse_and_of_no_other(t
     recorded = ["--recordings", *paths.values()]
     extracted = ["--features", tmp_path / "f.h5"]
     assert verb("extract", "--weights", tmp_path / "cnn.pt", *recorded, *extracted) == 0
+    with h5py.File(tmp_path / "f.h5") as file:  # no float16, as at the rig there is none
+        assert {group["features"].dtype for group in file.values()} == {np.dtype(np.float32)}
     out = ["--decoder", "d", "--out", tmp_path / "p.h5", "--validation", tmp_path / "v.h5"]
     for words in (
         ["predict", "--weights", tmp_path / "cnn.pt", *recorded],
