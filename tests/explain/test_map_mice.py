@@ -73,6 +73,8 @@ def test_an_area_that_is_below_in_all_mice_is_not_said_to_be_above():
     assert (table["p_max_t"] < 0.05).sum() == 2
     words = as_read(map_mice.in_words(table, "areas"))
     assert "0 of 20 areas are above 0" in words and words.endswith("none.")
+    at_level = map_mice.over_mice(planted(8)).assign(p_max_t=0.05)
+    assert "0 of 20 areas are above 0" in map_mice.in_words(at_level, "areas")
 
 
 def test_five_mice_show_intervals_and_say_that_no_test_can():
@@ -120,6 +122,7 @@ def test_permuted_labels_are_taken_off_their_own_allocation_and_unit_in_whatever
     [
         (["d", "d", "d"], 1, "one test mouse"),
         (["d+e", "e+f", "d+f"], 0, "several mice together"),
+        (["d+e", "e", "f"], 0, "several mice together"),
     ],
 )
 def test_without_mice_there_are_no_intervals_and_it_is_said(mice, n, words):

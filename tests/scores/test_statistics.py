@@ -259,6 +259,8 @@ def test_rows_that_are_there_twice_are_refused(table):
 def test_equal_aucs_that_may_be_of_different_rows_are_compared(table, capsys):
     found = published_tests.compare(table, by="decoder")
     assert (found["n_a"][0], found["n_b"][0]) == tuple(table["decoder"].value_counts(sort=False))
+    of_family = published_tests.compare(table.assign(family="x"), by="decoder", within="family")
+    pd.testing.assert_frame_equal(of_family.assign(family="all"), found)
     told_apart = bool({"seed", "analysis"} & {*table})
     assert ("each AUC of decoder a is there twice or more" in capsys.readouterr().err) == told_apart
 
