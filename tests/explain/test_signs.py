@@ -233,6 +233,18 @@ def test_without_all_that_speaks_for_one_state_what_speaks_for_the_other_is_left
     np.testing.assert_allclose(found, expected, rtol=1e-3)
 
 
+def test_shares_are_of_the_rois_that_vary():
+    """Six of twelve: of 10 and 20 % one is removed, of 30 % two."""
+    signals = np.random.default_rng(3).standard_normal((60, N_ROIS))
+    signals[:, 6:] = 1
+    windows = torch.as_tensor(signals, dtype=torch.float32)[:, None]
+    weights = np.arange(N_ROIS) + 1.0
+    rois = Rois(reader(weights).build(), windows, torch.arange(60) % 2, np.arange(60))
+    found = rois.by_sign([weights[None]])[0].mean(axis=-1)
+    np.testing.assert_allclose(found[:, 0], found[:, 1])
+    assert (np.abs(found[:, 2] - found[:, 1]) > 0.1).all()
+
+
 def test_what_cancels_is_seen_one_by_one_and_not_in_the_auc():
     """ROIs 2 and 3 are equal and pull to either side; ROI 1, which tells the state, hardly."""
     weights = np.array([0.5, 4.0, -4.0, *np.zeros(N_ROIS - 3)])
