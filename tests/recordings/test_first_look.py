@@ -167,6 +167,24 @@ def test_stamps_of_whole_seconds_tell_no_rate():
         first_look._times(FirstLook("s"), study, own, np.arange(9), Frames(9, 30.0))
 
 
+def test_stamps_of_the_movie_are_those_of_the_frames_that_are_taken():
+    study = SimpleNamespace(
+        source=lambda *_: None, of_session=lambda _: {"recordings": {"frame_times_unit": None}}
+    )
+    seen, taken = FirstLook("s"), np.arange(1, 10, 2)
+    time = first_look._times(seen, study, np.arange(10) / 20, taken, Frames(5, 30.0))
+    np.testing.assert_allclose(time, [0.05, 0.15, 0.25, 0.35, 0.45])
+    assert seen.rate == pytest.approx(10)
+
+
+@pytest.mark.parametrize("n", [7, 13])
+def test_labels_of_another_number_than_frames_are_refused(tmp_path, n):
+    (tmp_path / "b.csv").write_text("labels\n" + "".join(f"{i % 2}\n" for i in range(n)))
+    settings = {"behavior": str(tmp_path / "b.csv"), "behavior_labels": "labels"}
+    with pytest.raises(UserError, match=rf"b\.csv: {n} values, but the movie has 10 frames; cut"):
+        first_look._look_at_behavior(FirstLook("s"), settings, Frames(10, 30.0))
+
+
 def test_two_columns_that_may_be_the_speed_are_left_to_the_user(lab, plain, capsys):
     plain(time=np.arange(T) / 20, left_speed=WALK, right_speed=WALK)
     config, text, _ = init(lab, capsys)
@@ -779,6 +797,7 @@ ALF = "imaging.imagingLightSource.npy"
             [405, 470],
             "table",
         ),
+        ([2, 1], "l.npy", "channel_id,led,wavelength\n1,green,470\n2,green,560\n", [1, 2], "table"),
         ([1, 2], ALF, "id,wavelength\n1,470\n2,405\n", [2, 1], "IBL's usual number"),
         ([7, 2], ALF, "channel_id,wavelength\n8,470\n", [2, 7], "IBL's usual number"),
     ],
