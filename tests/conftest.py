@@ -16,9 +16,10 @@ hypothesis.settings.load_profile("unhurried")
 
 # Files of ten seconds and more: begun last, one of them would end alone.
 LONGEST = ("test_workflow", "test_tiny", "test_bad_data", "test_equal", "test_device")
-LONGEST += ("test_deepshap", "test_target_maps", "test_predict", "test_sources", "test_wheel")
-LONGEST += ("test_roi_decoders", "test_cutout", "test_steps", "test_setting_up", "test_options")
-LONGEST += ("test_inference", "test_readers", "test_tables", "test_qc", "test_fingerprints")
+LONGEST += ("test_deepshap", "test_target_maps", "test_first_look", "test_report", "test_steps")
+LONGEST += ("test_provenance", "test_predict", "test_readers", "test_options", "test_sources")
+LONGEST += ("test_setting_up", "test_cutout", "test_public_layouts", "test_plan", "test_qc")
+LONGEST += ("test_quality_figure", "test_roi_decoders", "test_inference", "test_fingerprints")
 
 
 QUIET = ("confounds", "encoding", "scores", "shift")  # rooms whose numbers may be undefined

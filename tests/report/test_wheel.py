@@ -49,7 +49,7 @@ def elsewhere(site, tmp_path, monkeypatch):
     return run
 
 
-@pytest.mark.slow
+@pytest.mark.e2e
 def test_a_wheel_makes_a_report_elsewhere(site, study, elsewhere):
     where = elsewhere("fresh:execute", "import mesodecode; print(mesodecode.__file__)")
     assert where.startswith(str(site))
@@ -61,7 +61,7 @@ def test_a_wheel_makes_a_report_elsewhere(site, study, elsewhere):
     assert "Ajioka" in (study / "references.bib").read_text(encoding="utf-8")
 
 
-@pytest.mark.slow
+@pytest.mark.e2e
 def test_a_wheel_plans_the_demo_elsewhere(site, elsewhere):
     package = site / "mesodecode"
     line = ["qc", "-n", "--cores", "1", "--configfile", package / "demo.yaml"]
@@ -102,7 +102,7 @@ def alone(site: Path, folder: Path, extras: list[str], code: str) -> str:
     return done.stdout
 
 
-@pytest.mark.slow
+@pytest.mark.e2e
 def test_readers_and_tests_of_tables_need_no_torch(site, tmp_path):
     tifffile.imwrite(tmp_path / "a.tif", np.zeros((5, 8, 9), "u2"), compression="zlib")
     rows = "".join(f"{model},{k},{0.5 + 0.1 * k + x}\n" for k in range(5) for model, x in MODELS)
@@ -123,7 +123,7 @@ assert main('compare --auc auc.csv --by model --out tests.tsv'.split()) == 0
 MODELS = (("a", 0.0), ("b", 0.05))
 
 
-@pytest.mark.slow
+@pytest.mark.e2e
 def test_deep_shap_needs_no_workflow(site, tmp_path):
     code = """
 import torch

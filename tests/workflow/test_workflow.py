@@ -867,7 +867,7 @@ def test_a_table_or_figure_that_was_deleted_is_made_again(finished, tmp_path, go
     assert found.get(rule) == 1 and "preprocess" not in found
 
 
-@pytest.mark.slow
+@pytest.mark.e2e
 def test_what_dates_do_not_tell_is_compared(tmp_path):
     """Files that the config names, by content; and settings whose flags stand beside files."""
     readers = {
