@@ -367,6 +367,24 @@ REFUSED = {
         },
         "stack-roi: of run and rest only, not of pupil; take train-roi",
     ),
+} | {  # a table in JSON is refused by its own flag
+    line.partition(" ")[0] + ": JSON": (
+        f"{line} []",
+        {
+            "base.tables.read_table": {"allocation": ["x"]},
+            "recordings.recording.read_recordings": [],
+            "recordings.recording.target_of": PUPIL,
+        },
+        f"{line.split()[-1]}: no JSON table",
+    )
+    for line in (
+        "common-areas --out o --recordings r.h5 --names",
+        "harmonise --out o --recording r.h5 --names",
+        "shift-report --shift s --images i --sessions n --out o --figure f --thresholds",
+        "hold-out --arm own --train a --test b --decoder d --out o --settings",
+        "shift --decoder d --models m --allocations a --recordings r --predictions p "
+        "--validation v --out o --adapted",
+    )
 }
 
 

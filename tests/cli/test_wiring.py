@@ -404,6 +404,27 @@ WIRED = {
         },
         {"sessions": ["a"], "half_window": 3, "reach": 4},
     ),
+    "train-rnn: all epochs are of the mice of every file": (
+        "--rnn gru --features f g --all-epochs o",
+        "decoders.weights.Trained",
+        TRAINING
+        | {
+            "mesodecode.decoders.feature_files.epochs_in": lambda path: [4, 5],
+            "mesodecode.decoders.feature_files.mice_in": lambda path, epoch: [
+                f"{mouse} of {path}, epoch {epoch}" for mouse in "ab"
+            ],
+        },
+        {
+            "train_mice": tuple(f"{m} of {file}, epoch 4" for file in "fg" for m in "ab"),
+            "valid_mice": (),
+        },
+    ),
+    "train-rnn: mice": (
+        "--rnn gru --features f --train-mice a b --valid-mice c d --out o --history h",
+        "decoders.weights.Trained",
+        TRAINING,
+        {"train_mice": ("a", "b"), "valid_mice": ("c", "d")},
+    ),
     "encoding-report": (
         "--config c.json --summary s.tsv --neurons n.tsv --sweep w.tsv --runtimes t.tsv "
         "--diagnosis net d.tsv --figures f.svg --out o",

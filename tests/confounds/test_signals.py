@@ -33,6 +33,23 @@ def test_vessels_are_the_darkest_tenth_of_the_brain_which_is_above_a_third_of_it
     assert seen[5:8, 5:15].all() and not seen[:, 20:].any()
 
 
+def test_vessels_are_looked_for_in_the_brain_that_a_mask_says():
+    """Beside it lies bone, darker than the tissue and light enough to be brain without a mask."""
+    image = np.full((40, 40), 100.0)
+    image[:, 20:] = 100 + np.arange(20)
+    image[:, :20] -= 40 * (np.arange(20) % 4 == 0)  # stripes of bone
+    image[:, [24, 30]] = 70
+    brain = np.zeros(image.shape, bool)
+    brain[:, 20:] = True
+    about = SimpleNamespace(shape=(9, 40, 40), unit="counts", pixel_mean=image)
+    parts, _ = signals._parts(about, brain, None)
+    dark, beside = (one.any(axis=0) for one in parts["vessels"])
+    assert np.unique(np.nonzero(dark)[1]).tolist() == [24, 30]
+    assert np.unique(np.nonzero(beside)[1]).tolist() == [22, 23, 25, 26, 28, 29, 31, 32]
+    without, _ = signals._parts(about, None, None)
+    assert without["vessels"][0].any(axis=0)[:, :20].any()
+
+
 @pytest.mark.parametrize(("n", "known"), [(3, False), (4, True)])
 def test_a_tile_needs_four_pixels_of_vessels(n, known):
     vessels = np.zeros((40, 40), bool)

@@ -801,6 +801,17 @@ def test_cutout_is_checked_on_the_pixels_that_its_map_names(tmp_path):
         np.testing.assert_allclose(
             getattr(three, name), np.mean([getattr(one, name) for one in each], axis=0)
         )
+    # one run of frames that the step leaves out: every frame then, or there would be no AUC
+    alternate = settings | {"frame_step": 2, "run_length": 1}  # frames 1, 3, … of 1 … 298
+    arms = {"seen": [3], "left out": [4], "never decoded": [0, 299]}
+    for name, at in arms.items():
+        state = np.isin(np.arange(300), at).astype(np.uint8)
+        arms[name] = dataclasses.replace(rest, labels=state)
+    used = map_check.frames_of_check([*arms.values(), rest], 0, alternate, 999, RUN)
+    assert used == {
+        0: {"frame_step": 2, "run_length": 1},
+        1: {"frame_step": 1, "run_length": 1},
+    }
     with pytest.raises(UserError, match=r"rest\.h5: no session has both run and rest"):
         map_check.check_cutout(OnePixel(2, 2), [rest], [masks], settings, **about)
     without = about | {"maps": None}

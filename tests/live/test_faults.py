@@ -464,21 +464,28 @@ def test_a_source_that_stalls_ends_with_status_1_and_whole_rows(tmp_path, monkey
 def test_a_signal_ends_it_with_whole_rows(tmp_path, capsys, number, status):
     # a shell lets what it runs in the background ignore Ctrl-C
     signal.signal(signal.SIGINT, signal.default_int_handler)
-    out, before = tmp_path / "o.tsv", signal.getsignal(signal.SIGTERM)
+    out = tmp_path / "o.tsv"
+
+    def ours(*_):
+        """Stay alive where `live` doesn't listen."""
 
     def stop():
         while not out.exists() or out.read_text().count("\n") < 4:
             time.sleep(0.005)
         os.kill(os.getpid(), number)
 
-    threading.Thread(target=stop, daemon=True).start()
     source = ["--source", write(tmp_path / "t1.h5"), "--rate", 40]
-    assert live(*words(tmp_path), *source) == status
+    before = signal.signal(signal.SIGTERM, ours)
+    threading.Thread(target=stop, daemon=True).start()
+    try:
+        assert live(*words(tmp_path), *source) == status
+        assert signal.getsignal(signal.SIGTERM) == ours
+    finally:
+        signal.signal(signal.SIGTERM, before)
     n = len(whole(out))
     assert 2 < n < 60
     said = capsys.readouterr().err.splitlines()
     assert said[-1].startswith("mesodecode live: stopped; ") and f" {n} decoded" in said[-1]
-    assert signal.getsignal(signal.SIGTERM) == before
 
 
 def test_memory_does_not_grow(tmp_path):

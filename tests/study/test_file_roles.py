@@ -198,6 +198,9 @@ def test_fields_of_the_first_lines_of_a_text(tmp_path, text, rows):
         (["a text", "for 20 min", "of 3 days", "and some more nights"], "aside"),
         (["t word", "0 run", "1 rest", "2 run"], "behavior"),
         (["a b c", "x y", "0 1", "1 2", "2 3"], "behavior"),
+        (["t word", "0,5 run", "1,25 rest", "-2, run"], "behavior"),  # decimal commas
+        (["t word", "5e-1 run", "+1E+2 rest", "2.e0 run"], "behavior"),
+        (["t word", "0.5.1 run", "12:30 rest", "3s run"], "aside"),
     ],
 )
 def test_a_text_with_rows_of_numbers_is_a_table(tmp_path, lines, role):
