@@ -94,6 +94,18 @@ def test_a_mouse_of_other_rois_is_refused(tmp_path, capsys, mice, train, out):
     assert "trained on 3 ROIs, but the recordings have 2" in said
     said = refused(capsys, *line, "--recordings", write_recording(tmp_path / "e.h5", "e"))
     assert "no ROI signals in it" in said
+    # names are those of any of its sessions
+    unnamed = mouse("g", ["V1", "M1", "S1"])
+    with h5py.File(unnamed, "a") as file:
+        del file["rois"].attrs["names"]
+    later = mouse("g2", ["V1", "S1", "M1"])
+    said = refused(capsys, *line, "--recordings", unnamed, later)
+    assert "ROI 2 as 'M1', but it is 'S1' in the recordings" in said
+    if name == "t.pt":  # older ones do not say their ROIs
+        older = load_epochs(tmp_path / name)
+        del older.settings["roi_names"]
+        older.save(tmp_path / name)
+        assert run(*line, "--recordings", unnamed) == 0
     # frames are not looked at, so that they may be of two sizes
     alike = [mouse("f", ["V1", "M1", "S1"]), mouse("f2", ["V1", "M1", "S1"], side=48)]
     assert run(*line, "--recordings", *alike) == 0

@@ -110,6 +110,43 @@ def test_r2_is_that_of_sklearn_on_trials_and_averages(parts):
     assert rows["r_normalised"].isna().tolist() == [False] * 4 + [True]
 
 
+def test_scores_of_neurons_and_of_folds_by_hand():
+    """Averages of three images a fold; six trials each, of 1 more or less than the average.
+
+    Neuron 0: MSB = 24 / 5, MSW = 6 / 5, F = 4; neuron 1: four times that; neuron 2 answers none.
+    """
+    means = np.array([[0.0, 0, 0], [1, 2, 0], [2, 4, 0]])
+    response = np.repeat(means, 6, axis=0) + np.tile([[1.0], [-1]], (9, 1))
+    first, second = (
+        np.repeat(np.array(one, float), 6, axis=0)
+        for one in ([[0, 0, 5], [2, 2, 6], [1, 4, 7]], [[0, 2, 5], [0.5, 2, 6], [1, 2, 7]])
+    )
+    image = np.repeat([0, 1, 2], 6)
+    made = [part("f0", image, response, first), part("f1", image + 3, response, second)]
+    rows, folds, _ = scores.score_session(made, permutations=1)
+    assert rows["responsive"].tolist() == [True, True, False]
+    assert rows["ceiling_average"][:2].tolist() == pytest.approx([3 / 4, 15 / 16])
+    assert rows["ceiling_single"][:2].tolist() == pytest.approx([1 / 3, 5 / 7])
+    expected = {
+        "r2_average": ([0.75 / 4, 0.5], [0.5, 0.1875]),
+        "fraction": ([0.25, 8 / 15], [8 / 15, 0.25]),
+        "r_average": ([2 / 10**0.5, 0.5**0.5], [0.75, 1]),
+        # R over the root of the ceiling; in the second fold of neuron 0 alone, as 1 has no R there
+        "r_normalised": (
+            [2 / 7.5**0.5, (8 / 15) ** 0.5],
+            [(0.5 / 0.75**0.5 + 4 / 15**0.5) / 2, 1 / 0.75**0.5],
+        ),
+        "r2_single": ([4.5 / 60, 48 / 132], [24 / 66, 0.075]),
+        "r_single": (
+            [0.4, (48 / 132) ** 0.5],
+            [(10**-0.5 + (48 / 66) ** 0.5) / 2, 2 / 10**0.5],
+        ),
+    }
+    for score, (each, by_fold) in expected.items():
+        assert rows[score][:2].tolist() == pytest.approx(each), score
+        assert folds[score].tolist() == pytest.approx(by_fold), score
+
+
 def test_r2_over_the_mean_is_0_for_who_knows_the_training_mean_only(parts):
     flat = [
         part(p.fold, p.image, p.response, np.full_like(p.response, 0.1 * i), mean=0.1 * i)

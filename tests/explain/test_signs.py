@@ -396,7 +396,11 @@ def test_a_map_must_be_larger_when_planted_areas_answer(plain):
     size[:, 0], size[:, 1] = [3, 2, 1], [1, 2, 3]
     late = size * np.array([[1], [2], [9]])  # what a decoder reads last counts more, in all ROIs
     even = size.mean(0, keepdims=True) + 0 * size
+    # both planted ROIs count the same at all times, another one at the middle alone
+    elsewhere = even + 0 * size
+    elsewhere[1, 2] = 9
     kinds = {"right": size, "late": late, "reversed": size[::-1], "even": even}
+    kinds["elsewhere"] = elsewhere
     rows = {}
     for name, one in kinds.items():
         evidence = gathered(with_frames(maps, one, one), made, planted_times=times)
@@ -405,7 +409,8 @@ def test_a_map_must_be_larger_when_planted_areas_answer(plain):
     assert rows["right"]["value"] == pytest.approx(6 / 15)
     assert "rank 1.00" in rows["right"]["sentence"]
     assert rows["right"]["limit"] == pytest.approx(4 / 15)
-    assert rows["reversed"]["verdict"] == rows["even"]["verdict"] == "flag"
+    assert {rows[name]["verdict"] for name in ("reversed", "even", "elsewhere")} == {"flag"}
+    assert rows["elsewhere"]["limit"] == pytest.approx(4 / (15 + 8.9))
     assert rows["reversed"]["value"] == pytest.approx(2 / 15)
     times[:, 1] = times[:, 0]
     times[1, :2] = np.nan  # both at once: no map could fail but for what the decoder prefers

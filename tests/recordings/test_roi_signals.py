@@ -139,6 +139,10 @@ def test_sessions_as_decoders_read_them(capsys):
         "fewer": lambda: read(one, made("s2", 21, 22)),
         "of other names": lambda: read(replace(one, roi_names=tuple("abc")),
                                        replace(two, roi_names=tuple("acb"))),
+        "of other names, after one without": lambda: read(
+            made("s0", 1, 2, 3), replace(one, roi_names=tuple("abc")),
+            replace(two, roi_names=tuple("acb")),
+        ),
         "names in one alone": lambda: read(replace(one, roi_names=tuple("abc")), two),
         "one lost": lambda: read(one, lost),
         "one lost and named": lambda: read(*named),

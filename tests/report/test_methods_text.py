@@ -415,6 +415,12 @@ def test_words_of_other_settings():
     assert text.startswith("roi was trained, tuned and tested on labels that were exchanged")
     assert "Chance" not in blocks()
     assert "circularly, 199 times" in blocks(STUDY | {"circular_shifts": 199})["Chance"]
+    # of other targets the shifts are told with the score, which they say the chance of
+    lines = {"lin": {"model": "ridge"}}
+    trace = {"target": "pupil", "decoders": lines, "importance": {}, "circular_shifts": 199}
+    for other in (trace, STATES | {"circular_shifts": 199}):
+        told = blocks(STUDY | other)
+        assert "Chance" not in told and "circularly" in " ".join(told.values())
 
 
 def test_cohorts():

@@ -227,6 +227,7 @@ def _count(recordings: Sequence[Recording]) -> int:
                 "recordings.roi_masks in the config (mesodecode preprocess --rois or --roi-masks)"
             )
     first = recordings[0]
+    named = next((one for one in recordings if one.roi_names), first)
     for recording in recordings:
         if recording.rois.shape[1] != first.rois.shape[1]:
             raise UserError(
@@ -234,12 +235,12 @@ def _count(recordings: Sequence[Recording]) -> int:
                 f"{first.rois.shape[1]}; all sessions need the same ROIs in the same order "
                 "(areas in the config matches them by name)"
             )
-        if recording.roi_names and first.roi_names and recording.roi_names != first.roi_names:
-            pairs = zip(recording.roi_names, first.roi_names, strict=True)
+        if recording.roi_names and recording.roi_names != named.roi_names:
+            pairs = zip(recording.roi_names, named.roi_names, strict=True)
             column = next(i for i, (name, other) in enumerate(pairs) if name != other)
             raise UserError(
                 f"{recording.path}: ROI {column + 1} is '{recording.roi_names[column]}', but "
-                f"'{first.roi_names[column]}' in {first.path}; all sessions need the same ROIs in "
+                f"'{named.roi_names[column]}' in {named.path}; all sessions need the same ROIs in "
                 "the same order (areas in the config matches them by name)"
             )
     return first.rois.shape[1]

@@ -29,7 +29,7 @@ def run(args: argparse.Namespace) -> None:
         pass_pixels.run(args)  # whatever a fitted model reads
         return
     trained = load_epochs(args.trained, *SIGNAL_NETWORKS)
-    rois = trained.settings["roi_names"]
+    rois = trained.settings.get("roi_names", [])  # older files do not say them
     recordings = _passing.read(args, trained, rois)
     signals = signals_of(recordings, trained.settings)
     sources = {
