@@ -12,9 +12,9 @@ that somebody wrote, such as change what a result means: JSON objects, one a lin
 old text (which stands there once), the new one (as many lines) and why it matters. --measure runs
 the fast tests once and keeps which test runs which line; needed before the first faults, and after
 the code or the tests changed. A fault is caught if a test of its line, or the test file named as
-its module, fails. Each fault that is not is printed: some of them change nothing, which is for a
-person to say. Tests that do not end in `SECONDS` say nothing, and their fault is not counted. The
-tree is copied, and the copy is changed.
+its module, fails or is killed. Each fault that is not is printed: some of them change nothing,
+which is for a person to say. Tests that do not end in `SECONDS` say nothing, and their fault is not
+counted. The tree is copied, and the copy is changed.
 
 Tests run in forks of one process that has collected them all, in which the functions of a module
 get the code that a fault makes of them. A fault in what runs at import takes some 4 s more: forks
@@ -31,6 +31,7 @@ import difflib
 import gc
 import importlib
 import itertools
+import mmap
 import os
 import random
 import re
@@ -218,6 +219,7 @@ class Collected:
         self.right: set[str] = set()
         self.left_out: set[str] = set()
         self.pipe: int | None = None
+        self.running = mmap.mmap(-1, 4096)  # name of a test, shared with forks
 
     def pytest_runtestloop(self, session) -> bool:
         """Do the work in the place of all tests."""
@@ -229,6 +231,11 @@ class Collected:
         start_server()
         self.work(self.passes)
         return True
+
+    def pytest_runtest_logstart(self, nodeid: str) -> None:
+        """Tell the parent which test runs: it may end the process."""
+        if self.pipe:
+            self.running[:] = nodeid.encode().ljust(len(self.running), b"\0")
 
     def pytest_runtest_logreport(self, report) -> None:
         """Tell the parent which test failed."""
@@ -253,7 +260,10 @@ class Collected:
             self.left_out.add(failed)
 
     def first_that_fails(self, tests: list[str], prepare: Callable[[], None]) -> str | None:
-        """Return the first of some tests that fails ("": none does); None if they do not end."""
+        """Return the first of some tests that fails or ends the process, as a signal does.
+
+        "" if none does; None if they do not end.
+        """
         from _pytest.main import pytest_runtestloop
 
         named = {item.nodeid: item for test in tests for item in self.items_of(test)}
@@ -261,6 +271,7 @@ class Collected:
 
         def work(pipe: int) -> int:
             self.pipe = pipe
+            self.running[:] = bytes(len(self.running))
             prepare()
             self.session.items[:] = items
             with contextlib.suppress(self.session.Failed):
@@ -268,6 +279,8 @@ class Collected:
             return 0
 
         code, written = forked(work)
+        if code and not written:
+            return self.running[:].rstrip(b"\0").decode()
         return None if code is None else written.partition("\n")[0]
 
     def items_of(self, test: str) -> list:
