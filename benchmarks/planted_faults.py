@@ -104,8 +104,10 @@ def tests_of(file: Path, line: int, seconds: dict[str, float]) -> list[str]:
     if contexts == {""}:  # run at import, by whatever test comes first
         contexts = set().union(*by_line.values())
     room = f"tests/{file.relative_to(PACKAGE).parts[0]}/"
-    names = sorted(
-        {c.rpartition("|")[0] for c in contexts if c},
+    phases = [context.rpartition("|")[::2] for context in contexts if context]
+    of_fixtures = {name.partition("::")[0] for name, phase in phases if phase == "setup"}
+    names = sorted(  # what a fixture runs is on record for the first of its tests alone
+        {name for name, _ in phases} | {n for n in seconds if n.partition("::")[0] in of_fixtures},
         key=lambda name: (not name.startswith(room), seconds.get(name, 0)),
     )
     stem = file.parent.name if file.stem == "__init__" else file.stem
