@@ -18,7 +18,7 @@ from typing import Any
 import pytest
 
 import called
-from called import Made, Row
+from called import Known, Made, Row
 from kept import assert_kept
 from mesodecode import cli
 
@@ -65,11 +65,17 @@ def stand_in(monkeypatch: Any, modules: str, returned: dict[str, Any], calls: li
             monkeypatch.setattr(module, name, made)
     for path, value in returned.items():
         if path.rpartition(".")[0] not in modules.split():
-            monkeypatch.setattr(f"mesodecode.{path}", told(Made(path, calls), value))
+            of = f"mesodecode.{path}"
+            made = Made(path.removeprefix("cli."), calls)
+            called_there = callable(pkgutil.resolve_name(of))
+            monkeypatch.setattr(of, told(made, value) if called_there else value)
 
 
 def told(made: Made, value: Any) -> Any:
     """Return a function that is written down as `made` and returns a value, or what it gives."""
+    if isinstance(value, Known):
+        made.__dict__["_gives"] = value
+        return made
 
     def call(*given: Any, **named: Any) -> Any:
         given = tuple([*one] if isinstance(one, Generator) else one for one in given)
