@@ -6,6 +6,7 @@ Verb: what for -> flags, modules whose functions are stood in for, and what some
 from __future__ import annotations
 
 import inspect
+import re
 from argparse import Namespace
 from collections.abc import Generator
 from pathlib import Path
@@ -109,4 +110,4 @@ def shown(value: Any) -> str:
         return f"makes {shown(value())}"
     if inspect.isfunction(value):
         return value.__name__
-    return getattr(value, "name", None) or repr(value)
+    return getattr(value, "name", None) or re.sub(" object at 0x[0-9a-f]+", "", repr(value))

@@ -1,7 +1,36 @@
 """Verbs of scores (see `called`)."""
 
-from called import TABLES, Row
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from called import TABLES, Made, Row
 from mesodecode.study.targets import KINDS
+
+SCORED = f"{TABLES} decoders.predictions scores.target_figure scores.target_tables pandas"
+SUMMARY = pd.DataFrame(
+    [["linear_long", 3, 0.75, 0.125], ["gru", 12, 0.5, 0.25]],
+    columns=["decoder", "n", "mean", "sd"],
+)
+
+
+def predicted(target: str, states: Sequence[str]) -> dict[str, Any]:
+    """Return what `score` reads: predictions of a target by decoder (folder) and allocation."""
+    return {
+        "decoders.predictions.read": lambda path: Made(
+            path,
+            [],
+            decoder=path.split("/")[0],
+            allocation=path.split("/")[1],
+            target=Made(target, [], name=target, states=states),
+        ),
+        "scores.target_tables.tables": lambda item, shifts: [
+            f"{word} of {item}" for word in ("allocation", "sessions", "confusion")
+        ],
+    }
+
 
 VERBS: dict[str, Row] = {
     "calibrate": (
@@ -50,5 +79,70 @@ VERBS: dict[str, Row] = {
         "--out o --figure f",
         f"{TABLES} study.study scores.multiverse scores.multiverse_figure",
         {"study.targets.kind_named": KINDS["regression"]},
+    ),
+    "ceilings": (
+        "--config c --held-out h --session-auc s --out o --gaps g --figure f",
+        f"{TABLES} decoders.held_out scores.ceiling_gaps scores.ceilings_figure study.study "
+        "cli.scores.ceilings:say",
+        {
+            "study.study.load": lambda path: Made(
+                "study",
+                [],
+                config={"target": "speed"},
+                ceilings={"d": {"x": "split x", "y": "split y"}, "e": {"x": "split x"}},
+            ),
+            "decoders.held_out.read": lambda path: Made(
+                str(path),
+                [],
+                decoder=path.parent.name,
+                split=f"split {path.stem}",
+                target=Made("speed", [], name="speed"),
+            ),
+            "study.targets.kind_named": KINDS["regression"],
+            "scores.ceiling_gaps.table": {"r2": Made("scores", [], isna=lambda: np.zeros(2, bool))},
+        },
+    ),
+    "compare": (
+        "--auc a --metric r2 --by net --only y x --where k=1 j=2=3 --across-protocols "
+        "--within w --name n --test b a --out o",
+        f"{TABLES} scores.published_tests cli.scores.compare:of_one_protocol pandas",
+        {},
+    ),
+    "inference": (
+        "--auc a --metric r2 --by net --only y x --where k=1 --across-protocols --sessions s "
+        "--name n --out o",
+        f"{TABLES} scores.published_tests scores.paired_tests cli.scores.inference:check_protocols",
+        {},
+    ),
+    "inference: without sessions": (
+        "--auc a --by net --out o",
+        f"{TABLES} scores.published_tests scores.paired_tests cli.scores.inference:check_protocols",
+        {},
+    ),
+    "power": (
+        "--auc a --by net --mouse m --only y x --where k=1 --across-protocols --mice 7 5 "
+        "--allocations 3 2 --power 0.9 --level 0.01 --out o",
+        f"{TABLES} scores.mouse_power scores.published_tests cli.scores.power:check_protocols",
+        {},
+    ),
+    "power: of one group": (
+        "--auc a --out o",
+        f"{TABLES} scores.mouse_power scores.published_tests cli.scores.power:check_protocols",
+        {},
+    ),
+    "score: a trace": (
+        "--predictions b/x.h5 a/x.h5 a/y.h5 --shifts 9 --out o --sessions s --figure f",
+        SCORED,
+        predicted("speed", ()),
+    ),
+    "score: states": (
+        "--predictions b/x.h5 a/x.h5 --out o --sessions s --confusion c --figure f",
+        SCORED,
+        predicted("states", ("rest", "groom")),
+    ),
+    "summary": (
+        "--auc a",
+        f"{TABLES} scores.published_tests",
+        {"scores.published_tests.summary": SUMMARY},
     ),
 }
