@@ -10,14 +10,23 @@ VERBS: dict[str, Row] = {
         {"study.targets.kind_scored": KINDS["regression"]},
     ),
     "control-signals": (
-        "--recordings r --brain-mask b.png --vessel-mask v.png --out o",
+        "--recordings r2 r1 --brain-mask b2.png b1.png --vessel-mask v.png --out o",
         "recordings.recording confounds.signals",
         {"recordings.recording.with_labels_of": ["r1", "r2"]},
     ),
     "decode-controls": (
-        "--signals m.h5 --train-mice a b --valid-mice c --test-mice d e --windows x=2,-3 y=4 "
-        "--out o",
+        "--signals n.h5 m.h5 --train-mice a b --valid-mice c f --test-mice d e "
+        "--windows x=2,-3 y=4 --baseline 7 --out o",
         f"{TABLES} confounds.controls confounds.signals",
-        {"confounds.signals.read": [Made(m, [], mouse=m) for m in "abcde"]},
+        {
+            "confounds.signals.read": lambda path: [
+                Made(f"{m} of {path}", [], mouse=m) for m in "abcde"
+            ]
+        },
+    ),
+    "control-signals: without masks": (
+        "--recordings r2 r1 --out o",
+        "recordings.recording confounds.signals",
+        {"recordings.recording.with_labels_of": ["r1", "r2"]},
     ),
 }

@@ -111,4 +111,9 @@ VERBS: dict[str, Row] = {
         "report.references running.runtimes",
         {},
     ),
+    "responses: of traces": (
+        "--file x --session s --out o --samples 7",
+        "encoding.readers encoding.responses running.fingerprints:Watched",
+        {},
+    ),
 }

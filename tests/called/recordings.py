@@ -58,4 +58,26 @@ VERBS: dict[str, Row] = {
         "recordings.roi_correlation_figure",
         {},
     ),
+    "harmonise: nothing": ("--recording r --out o", "recordings.harmonise", {}),
+    "preprocess: no more than asked": (
+        "--session s --mouse m --out o --movie a --behavior c",
+        "recordings.preprocess",
+        {},
+    ),
+    "roi-correlation: without a baseline": (
+        "--recordings b a --out o --summary s --figure f",
+        f"{TABLES} recordings.recording recordings.roi_correlation "
+        "recordings.roi_correlation_figure",
+        {},
+    ),
+    "fetch: a list": (
+        "zenodo:7 --list",
+        "recordings.fetch",
+        {
+            "recordings.fetch.record_files": [
+                Made("file", [], name=name, size=size, checksum=f"md5:{name}")
+                for name, size in (("b.mat", 2_500_000), ("a.mat", 300_000))
+            ]
+        },
+    ),
 }

@@ -1,6 +1,7 @@
 """Verbs of scores (see `called`)."""
 
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -20,10 +21,10 @@ def predicted(target: str, states: Sequence[str]) -> dict[str, Any]:
     """Return what `score` reads: predictions of a target by decoder (folder) and allocation."""
     return {
         "decoders.predictions.read": lambda path: Made(
-            path,
+            str(path),
             [],
-            decoder=path.split("/")[0],
-            allocation=path.split("/")[1],
+            decoder=Path(path).parent.name,
+            allocation=Path(path).stem,
             target=Made(target, [], name=target, states=states),
         ),
         "scores.target_tables.tables": lambda item, shifts: [
@@ -75,10 +76,19 @@ VERBS: dict[str, Row] = {
         {"study.targets.kind_named": KINDS["states"]},
     ),
     "variants": (
-        "--config c.json --auc a.tsv --qc q.tsv small=r.tsv --shift s.tsv --adaptive best=b.tsv "
-        "--out o --figure f",
+        "--config c.json --auc a.tsv --qc q.tsv small=r.tsv --shift s.tsv "
+        "--adaptive best=b.tsv all=c.tsv --out o --figure f",
         f"{TABLES} study.study scores.multiverse scores.multiverse_figure",
-        {"study.targets.kind_named": KINDS["regression"]},
+        {"study.targets.kind_named": KINDS["regression"]}
+        | {
+            "study.study.load": lambda path: Made(
+                "study",
+                [],
+                config={"target": "speed"},
+                decoders=dict.fromkeys("ab"),
+                variant={"a": None, "b": "small"}.get,
+            )
+        },
     ),
     "ceilings": (
         "--config c --held-out h --session-auc s --out o --gaps g --figure f",
@@ -107,6 +117,43 @@ VERBS: dict[str, Row] = {
         "--within w --name n --test b a --out o",
         f"{TABLES} scores.published_tests cli.scores.compare:of_one_protocol pandas",
         {},
+    ),
+    "auc: of a folder": (
+        "--predictions . --decoders b a --allocations t.tsv --out o --sessions s",
+        f"{TABLES} decoders.predictions scores.auc pandas",
+        {},
+    ),
+    "chance: permuted labels": (
+        "--auc a.tsv --null n1=d --out o",
+        f"{TABLES} decoders.predictions scores.chance_tests pandas",
+        {},
+    ),
+    "chance: shifts": (
+        "--auc a.tsv --shifts 9 --predictions p --out o",
+        f"{TABLES} decoders.predictions scores.chance_tests pandas",
+        {},
+    ),
+    "figures: by a setting": (
+        "--auc a.tsv --only b a --setting lag --values 4 -2 --frame-rate 15 --name all --out f",
+        f"{TABLES} scores.auc_figure scores.published_tests",
+        {},
+    ),
+    "quality: without validation": (
+        "--decoder a --predictions p --allocations t.tsv --recordings r --out o --curves c "
+        "--figure f",
+        f"{TABLES} decoders.predictions decoders.validation recordings.recording scores.auc "
+        "scores.quality scores.quality_figure",
+        {},
+    ),
+    "score: of a folder": (
+        "--predictions . --decoders b a --allocations t.tsv --out o --sessions s --figure f",
+        SCORED,
+        predicted("speed", ()),
+    ),
+    "variants: of AUCs alone": (
+        "--config c.json --auc a.tsv --qc q.tsv --out o --figure f",
+        f"{TABLES} study.study scores.multiverse scores.multiverse_figure",
+        {"study.targets.kind_named": KINDS["regression"]},
     ),
     "inference": (
         "--auc a --metric r2 --by net --only y x --where k=1 --across-protocols --sessions s "

@@ -80,7 +80,7 @@ VERBS: dict[str, Row] = {
     ),
     "adaptive": (
         "--choice c.tsv --predictions b.h5 a.h5 --of-validation vb.h5 va.h5 --decoder best "
-        "--validation v --out o",
+        "--validation v --by validation --out o",
         f"{TABLES} decoders.predictions decoders.validation shift.variant_choice study.protocols "
         "dataclasses",
         {
@@ -134,5 +134,17 @@ VERBS: dict[str, Row] = {
         "--out o --by validation",
         CHOSEN,
         CHOICE,
+    ),
+    "adaptive: without validation": (
+        "--choice c.tsv --predictions b.h5 a.h5 --of-validation vb.h5 va.h5 --decoder best --out o",
+        f"{TABLES} decoders.predictions decoders.validation shift.variant_choice study.protocols "
+        "dataclasses",
+        {
+            "decoders.predictions.read": lambda path: Made(
+                str(path), [], decoder=path.stem, test_mouse=f"mouse of {path}"
+            ),
+            "shift.variant_choice.chosen_of": "b",
+            "study.protocols.chosen": lambda each, by: [*each, by],
+        },
     ),
 }

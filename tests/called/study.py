@@ -107,4 +107,9 @@ VERBS: dict[str, Row] = {
             "export.manuscript.markdown": lambda table: f"{table} in Markdown\n",
         },
     ),
+    "export-crate: of nobody": (
+        "--study s --license l",
+        "base.files export.ro_crate",
+        {"export.ro_crate.describe": {"@graph": []}},
+    ),
 }
