@@ -102,6 +102,8 @@ def shown(value: Any) -> str:
             return f"{{{', '.join(f'{shown(k)}: {shown(v)}' for k, v in value.items())}}}"
         case list() | tuple() | np.ndarray():
             return f"[{', '.join(map(shown, value))}]"
+        case set():
+            return f"{{{', '.join(sorted(map(shown, value)))}}}"
         case Generator():
             return shown([*value])
     if isinstance(value, SimpleNamespace):

@@ -11,7 +11,7 @@ from mesodecode.cli import options
 from mesodecode.study.allocation import Allocation
 
 
-def recording(path: str | Path, mark: str = "") -> Made:
+def recording(path: str | Path, mark: str = "", **more: Any) -> Made:
     """Return the stand-in of a recording FOLDER/FILE, of the mouse and session of these names."""
     path = Path(path)
     known = {
@@ -24,7 +24,7 @@ def recording(path: str | Path, mark: str = "") -> Made:
         "target": f"target of {path}",
         "labels": f"labels of {path}{mark}",
     }
-    return Made(f"{path}{mark}", [], **known)
+    return Made(f"{path}{mark}", [], **known | more)
 
 
 def maker(kind: str) -> Any:

@@ -168,6 +168,11 @@ REFUSED = {
         {},
         "--test, --predictions and --decoder: give all three, or none",
     ),
+    "choose: validation": (
+        "choose --trained t.pt --valid v.h5 --validation v --out o --history h",
+        {},
+        "--validation: goes with --predictions; leave it out",
+    ),
     "choose: steps": (
         "choose --trained t.pt --valid v.h5 --test t.h5 --predictions p --decoder d --out o "
         "--history h",
@@ -289,6 +294,16 @@ REFUSED = {
         "extract --trained t.pt --chosen-by v.h5 --recordings r.h5 --features f",
         {"decoders.weights.load_epochs": TRAINED, "decoders.passed.Passed.read": TRAINED},
         "v.h5: of mouse a, which the CNN was trained on",
+    ),
+    "extract: epochs of weights": (
+        "extract --weights w.pt --chosen-by v.h5 --recordings r.h5 --features f",
+        {},
+        "--chosen-by: weights have no epochs; leave it out, or give --trained",
+    ),
+    "finetune: epochs of weights": (
+        f"{FINETUNE} --rnn gru --chosen-by v.h5",
+        {},
+        "--chosen-by: goes with --all-epochs; leave it out",
     ),
     "finetune: mice": (
         f"{FINETUNE} --rnn gru",

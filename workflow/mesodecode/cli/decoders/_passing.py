@@ -99,6 +99,8 @@ def read_passed(args: argparse.Namespace) -> tuple[list[Passed], list[Passed]]:
 
     if bool(args.test) != bool(args.predictions) or (args.predictions and not args.decoder):
         raise UserError("--test, --predictions and --decoder: give all three, or none")
+    if args.validation and not args.predictions:
+        raise UserError("--validation: goes with --predictions; leave it out")
     return tuple([Passed.read(path) for path in paths] for paths in (args.valid, args.test))
 
 

@@ -31,11 +31,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> None:
+    from mesodecode.base.files import UserError
     from mesodecode.decoders.device import resolve_device
     from mesodecode.decoders.extraction import extract
     from mesodecode.decoders.weights import load_epochs, load_trained
     from mesodecode.recordings.recording import check_frames, read_recordings
 
+    if args.weights and args.chosen_by:
+        raise UserError("--chosen-by: weights have no epochs; leave it out, or give --trained")
     device = resolve_device(args.device, args.threads)
     if args.trained:
         every = load_epochs(args.trained, "cnn")

@@ -37,9 +37,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def starts_of(args: argparse.Namespace) -> dict[int | None, Trained]:
     """Return the CNNs to start from, by their epochs; one of None, as it is, without epochs."""
+    from mesodecode.base.files import UserError
     from mesodecode.decoders.weights import load_epochs, load_trained
 
     if not args.all_epochs:
+        if args.chosen_by:
+            raise UserError("--chosen-by: goes with --all-epochs; leave it out")
         return {None: load_trained(args.start, "cnn")}
     every = load_epochs(args.start, "cnn")
     return {n: every.at(n - 1) for n in _chosen.epochs(args, every)}

@@ -51,7 +51,7 @@ def run(args: argparse.Namespace) -> None:
 def _names(study: Study) -> tuple[list[Collection[str]], set[str]]:
     """Return `known` and `others` of `runtimes.collect`: what benchmark files are called by."""
     config, tests = study.config, study.allocations.values()
-    trainings = {tuple(study.trainings(name)) for name in study.decoders}
+    trainings = dict.fromkeys(tuple(study.trainings(name)) for name in study.decoders)
     known = [study.allocations, study.mouse_of, config["shift"]["decoders"], study.decoders]
     known += [config["importance"], config["comparisons"], *trainings]
     known += [*study.ceilings.values(), study.variants]
