@@ -63,7 +63,8 @@ class Made:
         return crc32(self._name.encode())  # sets have the same order each time
 
     def __eq__(self, other: object) -> Any:
-        return str(self) == str(other)
+        """Return what chooses rows by its name, and is true of the same, as members of sets ask."""
+        return Compared(f"({self} == {shown(other)})", self._calls, same=str(self) == str(other))
 
     def __invert__(self) -> Made:
         return Made(f"~{self}", self._calls)
@@ -87,6 +88,13 @@ class Settings(dict):
         """Return those that are not the default."""
         usual = {key: spec.get("default") for key, spec in schema.flags(self.schema).items()}
         return {k: v for k, v in self.items() if k not in usual or v != usual[k]}
+
+
+class Compared(Made):
+    """Whether a column is equal to something."""
+
+    def __bool__(self) -> bool:
+        return self.same
 
 
 def shown(value: Any) -> str:
