@@ -2,8 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import html
+import os
 import re
+import time
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from unittest import mock
 
 
 def read_of(page: str) -> str:
@@ -19,3 +25,21 @@ def read_of(page: str) -> str:
     text = html.unescape(re.sub(r"<[^>]+>", " ", rows))
     lines = (re.sub(r" +", " ", line).strip() for line in text.splitlines())
     return "\n".join(line for line in lines if line) + "\n"
+
+
+@contextlib.contextmanager
+def far_from_utc() -> Iterator[None]:
+    """A machine whose clock is nine hours ahead."""
+    try:
+        with mock.patch.dict(os.environ, TZ="JST-9"):
+            time.tzset()
+            yield
+    finally:
+        time.tzset()
+
+
+def assert_made_now(page: str) -> None:
+    """A page has one date, in UTC, of the last ten minutes."""
+    (said,) = set(re.findall(r"\d{4}-\d\d-\d\d \d\d:\d\d(?= UTC)", page))
+    made = datetime.strptime(f"{said} +0000", "%Y-%m-%d %H:%M %z")
+    assert 0 <= (datetime.now(UTC) - made).total_seconds() < 600

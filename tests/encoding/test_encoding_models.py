@@ -113,6 +113,27 @@ def test_baselines():
     np.testing.assert_allclose(found, [(b + c) / 2, (a + c) / 2, (a + b) / 2], rtol=1e-5)
 
 
+def test_features_are_of_images_that_are_standardised_by_those_of_the_training():
+    """Each image once, however often it was shown: some have two repeats, others four."""
+    data = responses()
+    kept = np.flatnonzero((data.image > 4) | (np.arange(48) < 24))
+    names = ("image", "response", "covariates", "session_of")
+    data = dataclasses.replace(data, **{name: getattr(data, name)[kept] for name in names})
+    data.images[:] += np.arange(12)[:, None, None]
+    split = folds.split_images(data, 1, 4, 0)
+    settings = schema.defaults("encoding_linear", model="ridge", features="backbone", screen=False)
+    settings |= {"backbone": TINY, "convolutions": 2, "pool": 3, "seed": 5}
+    seen = data.images[sorted({*data.image[split.train], *data.image[split.valid]})]
+    assert len(seen) == 9
+    torch.manual_seed(5)
+    layers = networks.cut_backbone(TINY, 2).eval()
+    with torch.inference_mode():
+        shown = torch.tensor((data.images - seen.mean()) / seen.std())[:, None]
+        maps = torch.nn.functional.adaptive_avg_pool2d(layers(shown), 3).flatten(1).numpy()
+    found = linear.fit_predict(data, split, settings)
+    np.testing.assert_allclose(found, linear.ridge(maps, data, split), rtol=1e-4)
+
+
 def test_a_gabor_filter_by_hand():
     """A cosine of 8 px under a normal envelope of 0.4 wavelengths, upwards of grey."""
     found = gabor(33, 16.5, 16.5, 0.0, 8, 0.0)
@@ -649,6 +670,29 @@ def test_all_of_a_sweep_is_on_its_device(monkeypatch):
     split = folds.split_images(data, 1, 4, 0)
     sweep.train_all(data, split, network(), lines, "meta")
     assert devices == ["meta"] * 4
+
+
+def test_a_line_of_a_sweep_has_the_scores_of_the_epoch_of_lowest_validation_loss(monkeypatch):
+    """Which is not the last, nor that of the best R2 or the lowest training loss."""
+    history = pd.DataFrame(0.0, index=range(4), columns=list(HISTORY)).assign(
+        **{"epoch": [1, 2, 3, 4], "train_loss": [0.9, 0.7, 0.5, 0.6]},
+        **{"valid_loss": [0.8, 0.6, 0.65, 0.7], "train_r2": [0.1, 0.2, 0.3, 0.4]},
+        valid_r2=[0.15, 0.25, 0.2, 0.35],
+    )
+    data, settings = responses(), network(frozen=True)
+    split = folds.split_images(data, 1, 4, 0)
+
+    def fit(model, *sources, **_):
+        return train.Fit(model.state_dict(), history)
+
+    monkeypatch.setattr(sweep, "fit", fit)
+    lines = sweep.grid([0.01], [0.9], [0.5], ["default"])
+    (row,) = sweep.train_all(data, split, settings, lines).to_dict("records")
+    given = {"learning_rate": 0.01, "momentum": 0.9, "l2": 0.5, "initialisation": "default"}
+    scores = {"train_loss": 0.7, "valid_loss": 0.6, "train_r2": 0.2, "valid_r2": 0.25}
+    known = given | scores | {"diverged": False, "epochs": 4, "best_epoch": 2}
+    assert {name: row[name] for name in known} == known
+    assert set(row) - set(known) == {"test_loss", "test_r2"}
 
 
 def test_held_out_presentations_have_no_part_in_what_standardises():

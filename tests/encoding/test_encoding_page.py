@@ -22,7 +22,7 @@ from mesodecode.cli import main
 from mesodecode.encoding import columns, figures, report, scores, study
 from mesodecode.report import formats, references
 from mesodecode.running import runtimes
-from pages import read_of
+from pages import assert_made_now, far_from_utc, read_of
 from texts import as_read
 
 RNG = np.random.default_rng(0)
@@ -169,16 +169,18 @@ def test_page_is_that_which_was_read(tmp_path, monkeypatch):
     row = ("train_encoding", 6, 1, 2, 30.5, 2.25, 88.0, 12345.0)
     monkeypatch.setattr(formats, "versions", lambda: {"mesodecode": "1", "torch": "2"})
     monkeypatch.setattr(formats, "commit", lambda: "0123456789ab")
-    page = report.render(
-        config,
-        summary=summary,
-        neurons=neurons,
-        diagnoses={model: pd.DataFrame(checks)},
-        sweep=sweep,
-        truth=["Simulated truth.", "It was found."],
-        runtimes=[dict(zip(runtimes.COLUMNS, row, strict=True))],
-        figures=[tmp_path / "a.svg"],
-    )
+    with far_from_utc():
+        page = report.render(
+            config,
+            summary=summary,
+            neurons=neurons,
+            diagnoses={model: pd.DataFrame(checks)},
+            sweep=sweep,
+            truth=["Simulated truth.", "It was found."],
+            runtimes=[dict(zip(runtimes.COLUMNS, row, strict=True))],
+            figures=[tmp_path / "a.svg"],
+        )
+    assert_made_now(page)
     assert_kept(read_of(page), Path(__file__).with_name("page.txt"), "PAGE")
 
 

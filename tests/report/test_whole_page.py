@@ -31,7 +31,7 @@ from mesodecode.scores import (
 from mesodecode.shift import cohort_losses
 from mesodecode.study import study as studies
 from mesodecode.study.targets import RUN
-from pages import read_of
+from pages import assert_made_now, far_from_utc, read_of
 
 FILE = Path(__file__).with_name("page.txt")
 STUDY = {
@@ -177,7 +177,9 @@ def test_page_is_that_which_was_read(folder, monkeypatch):
     monkeypatch.setattr(formats, "versions", lambda: {"mesodecode": "1", "torch": "2"})
     monkeypatch.setattr(formats, "commit", lambda: "0123456789ab")
     config = report.filled(json.loads((folder / "config.json").read_text()))
-    page = report.render(
-        config, given.read_tables(config, [folder]), given.find_figures(config, [folder])
-    )
+    with far_from_utc():
+        page = report.render(
+            config, given.read_tables(config, [folder]), given.find_figures(config, [folder])
+        )
+    assert_made_now(page)
     assert_kept(read_of(page), FILE, "PAGE")

@@ -43,6 +43,12 @@ def test_ten_lines_and_exit_status(here, capsys, monkeypatch):
     out, err = capsys.readouterr()
     assert "FAIL  disk      full; free some" in out.splitlines()
     assert err == "mesodecode doctor: error: not ready: HDF5, disk (see above)\n"
+    one = {"disk": lambda: (FAIL, "full"), "SLURM": lambda: (WARN, "slow")}
+    monkeypatch.setattr(doctor, "CHECKS", one)
+    assert cli.main(["doctor"]) == 1  # one is enough
+    out, err = capsys.readouterr()
+    assert out == "FAIL  disk      full\nwarn  SLURM     slow\n"
+    assert err == "mesodecode doctor: error: not ready: disk (see above)\n"
 
 
 def test_a_check_that_breaks_is_a_line_and_the_others_go_on(here, monkeypatch):

@@ -230,7 +230,11 @@ def test_verb_takes_files_or_a_folder(tmp_path):
 @pytest.mark.parametrize(
     "words, message",
     [
-        (["--predictions", "{p}", "{p}"], "give each once"),
+        (["--predictions", "{p}", "{p}"], "p: decoder cnn, .* is also in .*/p; give each once"),
+        (
+            ["--predictions", "{gru}", "{p}", "{copy}"],
+            "copy: decoder cnn, allocation train-1.2.3.valid-4.test-5 is also in .*/p; give each",
+        ),
         (["--predictions", "{folder}"], "--decoders and --allocations"),
         (["--predictions", "{folder}", "--decoders", "cnn"], "--decoders and --allocations"),
         (["--predictions", "{folder}", "--allocations", "{p}"], "--decoders and --allocations"),
@@ -242,8 +246,10 @@ def test_verb_takes_files_or_a_folder(tmp_path):
 )
 def test_verb_refuses_what_it_cannot_score(tmp_path, words, message):
     (tmp_path / "folder").mkdir()
-    made().write(tmp_path / "p")
-    words = [word.format(**{k: tmp_path / k for k in ("p", "folder")}) for word in words]
+    for name, decoder in {"p": "cnn", "copy": "cnn", "gru": "gru"}.items():
+        made(decoder).write(tmp_path / name)
+    names = ("p", "copy", "gru", "folder")
+    words = [word.format(**{name: tmp_path / name for name in names}) for word in words]
     with pytest.raises(UserError, match=message):
         score(tmp_path, *words)
     assert not list(tmp_path.glob("*.tsv"))

@@ -337,7 +337,7 @@ def test_table_and_figure_of_studies_made_by_hand(tmp_path):
     as_drawn(suite_figure.page(suite.table([clean, faulty])), "suite")
     caption = suite_figure.caption(table)
     assert "n = 3 test mice, 3 allocations a decoder" in caption
-    assert "all is right in 1 of 2." in caption
+    assert "(by chance 0.08)" in caption and "all is right in 1 of 2." in caption
     assert (tmp_path / "suite.svg").exists() and (tmp_path / "suite.png").exists()
 
 
@@ -401,6 +401,19 @@ def test_what_first_minutes_gain_is_spoken_of_where_a_decoder_has_them(tmp_path)
         write_table(both, folder / f"tables/{name}.tsv")
     said = suite.table([folder]).set_index("decoder")["said"]
     assert said.to_dict() == {"net": "qc m1", "early": "qc m1; first m1"}
+
+
+def test_a_caption_counts_cohorts_decoders_mice_and_allocations_each_by_its_own():
+    rows = [("a", "net", 5, 12), ("b", "net", 3, 60), ("c", "net", 5, 12), ("a", "gru", 5, 20)]
+    table = pd.DataFrame(rows, columns=["study", "decoder", "n_mice", "n_allocations"])
+    table = table.assign(chance_precision=[0.08, np.nan, 0.123, 0.1], right=["yes", *["no"] * 3])
+    said = suite_figure.caption(table)
+    assert said.startswith(
+        "Ground-truth benchmark: 3 cohorts of simulated mice, 2 decoders; n = 3 to 5 test mice, "
+        "12 to 60 allocations a decoder. A: AUC"
+    )
+    assert "planted areas (by chance 0.08 to 0.12); · no" in said and said.endswith(" in 1 of 4.")
+    assert "planted areas; · no" in suite_figure.caption(table.assign(chance_precision=np.nan))
 
 
 def test_a_fault_that_was_missed_has_the_darkest_colour_whatever_else_was_said():
