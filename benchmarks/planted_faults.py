@@ -54,6 +54,7 @@ KEPT, TIMES = ROOT / ".coverage-of-tests", ROOT / ".seconds-of-tests"
 SECONDS = 240
 OF_TESTS = 40
 LIMITS = "tests/base/test_limits.py"  # of all modules, whose text it reads
+CALLS = "tests/cli/test_calls.py"  # of all verbs
 FAST = "not slurm and not gpu and not e2e and not alone"
 HEAVY = "numpy pandas torch scipy.stats scipy.ndimage h5py sklearn.metrics seaborn skimage"
 
@@ -112,6 +113,7 @@ def tests_of(file: Path, line: int, seconds: dict[str, float]) -> list[str]:
     )
     stem = file.parent.name if file.stem == "__init__" else file.stem
     own = sorted(str(t) for t in Path("tests").rglob(f"test_{stem}.py"))
+    own += [CALLS] * ("cli" in file.parts)
     ends = itertools.accumulate(seconds.get(name, 0) for name in names)
     return [name for name, end in zip(names, ends, strict=True) if end < OF_TESTS] + own
 
