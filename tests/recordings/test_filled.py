@@ -248,6 +248,14 @@ def test_frames_that_are_dark_or_full_and_pixels_that_are_no_numbers(capsys):
         "more than half of it full, but one above": lambda: checked(
             np.where(np.arange(36).reshape(6, 2, 3) == 35, 4096, full(19, 4095))
         ),
+        "more than half of it full, signed": lambda: checked(full(19, 32767, np.int16)),
+        "more than half of it full, signed of 12 bits": lambda: checked(full(19, 4095, np.int16)),
+        "more than half of it full, signed of 8 bits": lambda: checked(
+            full(19, 127, np.int8, scale=0.5)
+        ),
+        "more than half of it full, shifted": lambda: checked(full(19, 65520)),
+        "more than half of it full, of 32 bits": lambda: checked(full(19, 2**32 - 1, np.uint32)),
+        "more than half of it at 4095 of real numbers": lambda: checked(full(19, 4095, np.float32)),
         "all full": lambda: checked(full(36, 4095)),
         "whole numbers": lambda: [
             FilledMovie(_movie(light)).outside,

@@ -284,6 +284,18 @@ def test_layouts_are_told_by_names_files_beside_and_headers(capsys, tmp_path, mo
         "a header of fewer pixels": lambda: headed(1, 3, 4, 1, 2, n_bytes=50),
         "a size": lambda: told_layout("a.raw", shape=(3, 4), dtype="double"),
         "a size, and a type by its name": lambda: told_layout("a_9_9_uint8.raw", shape=(3, 4)),
+        "a size and a type, whatever its name says": lambda: told_layout(
+            "a_9_8_uint8.raw", shape=(3, 4), dtype="int16"
+        ),
+        "a size and a type, whatever a file beside says": lambda: told_layout(
+            "a.dat", beside=umit(Datatype="double"), shape=(5, 6), dtype="int16"
+        ),
+        "a size, and a type by a file beside": lambda: told_layout(
+            "a.dat", beside=umit(Datatype="double"), shape=(5, 6)
+        ),
+        "a type, whatever a file beside says": lambda: told_layout(
+            "a.dat", beside=umit(Datatype="double"), dtype="int16"
+        ),
         "a size of three": lambda: told_layout("a.raw", shape=(3, 4, 2), dtype="u1", axes="TCYX"),
         "a size of three, without axes": lambda: told_layout("a.raw", shape=(3, 4, 2), dtype="u1"),
         "a type": lambda: told_layout("a_3_4_uint8.raw", dtype="int8"),

@@ -304,6 +304,22 @@ def test_an_oval_of_imagej_is_outlined_by_corners_at_even_angles(tmp_path):
     np.testing.assert_allclose(np.diff(angle, append=angle[0] + 2 * np.pi), 2 * np.pi / len(x))
 
 
+def test_what_is_drawn_on_imagej_while_zoomed_in_keeps_parts_of_a_pixel(tmp_path):
+    """Corners at x = 2.6 and 6.2, y = 1.25 and 3, where the centre of the first pixel is at 0.5."""
+    from roifile import ROI_OPTIONS
+
+    fine = {"xd": 2.6, "yd": 1.25, "widthd": 3.6, "heightd": 1.75}
+    fine["options"] = ROI_OPTIONS.SUB_PIXEL_RESOLUTION
+    (tmp_path / "a.roi").write_bytes(imagej("RECT", 2, 1, 7, 4, **fine).tobytes())
+    ((_, (corners,)),) = outlines(tmp_path / "a.roi")
+    expected = [(2.1, 0.75), (5.7, 0.75), (5.7, 2.5), (2.1, 2.5)]
+    np.testing.assert_allclose(corners, expected, atol=1e-5)
+    (tmp_path / "a.roi").write_bytes(imagej("OVAL", 2, 1, 7, 4, **fine).tobytes())
+    ((_, (corners,)),) = outlines(tmp_path / "a.roi")
+    np.testing.assert_allclose(corners.min(axis=0), expected[0], atol=1e-5)
+    np.testing.assert_allclose(corners.max(axis=0), expected[2], atol=1e-5)
+
+
 @pytest.mark.parametrize(
     ("roi", "words"),
     [

@@ -74,6 +74,12 @@ def test_frames_of_the_signal_and_of_the_reference(capsys):
         "by lights, the other way": lambda: both(signal=2, reference=1, lights=lights),
         "by lights, the reference before": lambda: both(lights=np.array([2, 1, 2, 1, 1, 2])),
         "by lights, the reference far away": lambda: both(lights=far),
+        "by lights, others that begin or end alike": lambda: both(
+            signal=4, reference=7, lights=np.array([470, 4, 40, 7, 74, 47, 4, 7])
+        ),
+        "by lights in words": lambda: both(
+            signal="blue", reference="uv", lights=np.array(["blue2", "uv", "blue", "Blue", "uv"])
+        ),
         "by lights, no signal": lambda: both(signal=7, lights=lights),
         "by lights, no reference": lambda: both(reference=7, lights=np.arange(10)),
         "without settings": lambda: movies.signal_frames(4, None),

@@ -49,6 +49,27 @@ def test_a_file_without_pages_is_told(tmp_path, alone):
     assert str(caught.value) == f"{path}: a TIFF file without pages; truncated?"
 
 
+def test_what_helps_is_said_of_pages_that_cannot_be_unpacked(tmp_path, monkeypatch):
+    path = tmp_path / "s.tif"
+    tifffile.imwrite(path, STACK, compression="zlib", **GRAY)
+    with tifffile.TiffFile(path, mode="r+") as tif:
+        tif.filehandle.seek(tif.pages[4].dataoffsets[0])
+        tif.filehandle.write(b"none")
+    line = refusal(path, size=3)
+    assert line.startswith(f"{path}: frames 3-5 cannot be read (")
+    assert line.endswith("); truncated?")
+
+    why = "<COMPRESSION.LERC: 34887> requires the 'imagecodecs' package"
+
+    def lacks(*args, **options):
+        raise ValueError(why)
+
+    monkeypatch.setattr(tifffile.TiffFile, "asarray", lacks)
+    assert refusal(path, size=4) == (
+        f"{path}: frames 0-3 cannot be read ({why}); save it with another compression"
+    )
+
+
 @pytest.mark.parametrize("packed", [{}, {"compression": "zlib"}])
 @pytest.mark.parametrize("axes", ["TYX", "YTX", "XYT", "YXT", "XTY"])
 @pytest.mark.parametrize("size", [1, 4, 100])

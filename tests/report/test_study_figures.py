@@ -141,6 +141,12 @@ def test_welch_of_one_value_has_no_interval():
     ("where", "words"),
     [
         ({"model": "GRU"}, "several decoders (roi_models GRU 15; "),
+        (  # one of each table
+            {"half_window_frames": "10"},
+            "several decoders (image_window CNN-GRU 10; roi_window GRU 10); name one by analysis, ",
+        ),
+        ({"model": "CNN-GRU", "analysis": "image_window"}, "several decoders (image_window CNN-GR"),
+        ({"analysis": "roi_regions_limb"}, "several decoders (roi_regions_limb FLa&HLa 15; "),
         ({"analysis": "image", "model": "GRU"}, "{analysis: image, model: GRU}: nothing published"),
     ],
 )

@@ -206,6 +206,7 @@ def test_days_are_counted_over_the_end_of_a_year():
         ("name\tday\nx\t1\n", "no column session; the columns are name, day"),
         ("session\tsession_start_time\n20240101a\t1.2.24\n", "session 20240101a: session_start_ti"),
         ("session\n20240101a\n20240101a\n", "session '20240101a' is there twice"),
+        ("session\n20240101a\na/20240101a\n", "session 'a/20240101a' is there twice; keep one row"),
         ("session\tsex\n20240101a\té\n".encode("utf-16"), "not a TSV or CSV table in UTF-8"),
         (b"PK\x03\x04\xff\xfe", "not a TSV or CSV table in UTF-8"),
     ],

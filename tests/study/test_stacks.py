@@ -102,6 +102,25 @@ def test_decoders_of_other_settings_are_another_line(settings):
     assert stacks.lines_of(found.decoders) == {"gru": "gru", "other": "other", "seed": "other"}
 
 
+def test_decoders_of_a_variant_are_another_line():
+    """Their ROI signals are of other movies: they share no data on the GPU."""
+    found = studies.resolve(
+        {
+            "study": "s",
+            "recordings": {
+                "movie": "{session}.tif",
+                "behavior": "{session}.mat",
+                "roi_masks": "masks.npy",
+            },
+            "mice": {mouse: [f"{mouse}a"] for mouse in "12345"},
+            "decoders": {"gru": ROI, "seed": {"like": "gru", "seed": 9}},
+            "variants": {"dff": {"corrections": {"dff": "mean"}, "decoders": ["gru", "seed"]}},
+        }
+    )
+    lines = {"gru": "gru", "seed": "gru", "gru_dff": "gru_dff", "seed_dff": "gru_dff"}
+    assert stacks.lines_of(found.decoders) == lines
+
+
 def test_what_trains_alone():
     found = study(
         gru=ROI,
