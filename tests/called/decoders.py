@@ -205,6 +205,12 @@ VERBS: dict[str, Row] = {
         f"{FITTING} decoders.fitted.roi_classical",
         TRAINED | SIGNALS,
     ),
+    "fit-roi: alone": (
+        "--train m1/a m2/b --alone e.joblib --dropped x.json --tuned t.json --labels-of b=b "
+        "--model linear_svm --shift 2",
+        f"{FITTING} decoders.fitted.roi_classical",
+        TRAINED | SIGNALS,
+    ),
     "fit-linear": (
         "--train m1/a m2/b --valid m3/c m4/d --test m5/e m6/f.corrected --decoder d --out o.npz "
         "--predictions p.h5 --validation v.h5 --tuned t.json --labels-of a=a f=f",
