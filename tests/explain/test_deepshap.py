@@ -568,14 +568,17 @@ SIDEWAYS = {
 }
 
 
+@pytest.mark.parametrize("frames", [5, 30])
 @pytest.mark.parametrize("made", SIDEWAYS.values(), ids=SIDEWAYS)
-def test_an_axis_before_that_of_the_windows_is_refused(made):
+def test_an_axis_before_that_of_the_windows_is_refused(made, frames):
+    """Of fewer frames and of more than the 24 of three windows and four references in pairs."""
+
     class Sideways(nn.Module):
         def forward(self, windows):
             return made(windows.transpose(0, 1)).sum((0, 2))
 
     with pytest.raises(UserError, match="puts another axis before the windows of a batch"):
-        deep_shap(Sideways(), *data())
+        deep_shap(Sideways(), *data(frames=frames))
 
 
 @pytest.mark.parametrize("output", ["probability", "logit"])
