@@ -416,6 +416,31 @@ def test_a_caption_counts_cohorts_decoders_mice_and_allocations_each_by_its_own(
     assert "planted areas; · no" in suite_figure.caption(table.assign(chance_precision=np.nan))
 
 
+def test_cells_of_the_page_are_of_their_decoder_and_cohort_in_the_order_of_the_table():
+    """The later decoder has no row of the second cohort."""
+    rows = [
+        ("suite_turned", "net", "strict", 0.91, 0.12, 0.71, 2, 3, 1, 4),
+        ("dim", "net", "strict", 0.82, 0.23, np.nan, 1, 1, 0, 5),
+        ("suite_turned", "few", "per mouse", 1.0, 0.34, 0.05, 6, 6, 0, 7),
+    ]
+    names = ["study", "decoder", "protocol", *suite_figure.PANELS]
+    table = pd.DataFrame(rows, columns=[*names, "n_hit", "n_should", "n_false", "n_silent"])
+    axes = suite_figure.page(table).axes
+    assert [[text.get_text() for text in axis.texts] for axis in axes] == [
+        [".91", ".82", "1.00", "·"],
+        [".12", ".23", ".34", "·"],
+        [".71", "·", ".05", "·"],
+        ["2/3 · 1/4", "1/1 · 0/5", "6/6 · 0/7", "·"],
+    ]
+    assert [one.get_text() for one in axes[2].get_yticklabels()] == [
+        "net (strict)",
+        "few (per mouse)",
+    ]
+    assert [one.get_text() for one in axes[2].get_xticklabels()] == ["turned", "dim"]
+    (cells,) = axes[0].collections
+    np.testing.assert_array_equal(cells.get_array(), [[0.91, 0.82], [1.0, np.nan]])
+
+
 def test_a_fault_that_was_missed_has_the_darkest_colour_whatever_else_was_said():
     rows = [("right", 1, 0), ("false", 1, 1), ("missed", 0, 0), ("both", 0, 2)]
     table = pd.DataFrame(rows, columns=["study", "n_hit", "n_false"])
