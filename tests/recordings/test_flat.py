@@ -54,10 +54,12 @@ def test_bytes_the_other_way_are_said(tmp_path, capsys, level, bright):
     shade = 1 - bright * ((rows - 32) ** 2 + (columns - 40) ** 2) / 2624
     noise = 1 + 0.01 * np.random.default_rng(0).normal(size=(64, 80))
     frame = np.clip(level * shade * noise, 0, 65535).astype("u2")
-    for written, asked in (("<u2", ">u2"), (">u2", "uint16"), (">u2", ">u2"), ("<u2", "uint16")):
+    signed = [("<i2", ">i2")] if level < 1 << 15 else []
+    pairs = [("<u2", ">u2"), (">u2", "uint16"), (">u2", ">u2"), ("<u2", "uint16"), *signed]
+    for written, asked in pairs:
         frame.astype(written).tofile(tmp_path / "a.bin")
         read(tmp_path / "a.bin", shape=(64, 80), dtype=asked)
-        wrong = (asked == ">u2") != (written == ">u2")
+        wrong = (asked[0] == ">") != (written[0] == ">")
         line = capsys.readouterr().err
         if bright and level > 256:
             assert (f"movie_dtype: '{written}'" in line) == wrong

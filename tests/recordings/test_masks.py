@@ -292,6 +292,12 @@ def test_selections_of_imagej_hold_the_pixels_that_imagej_shows(tmp_path):
         assert pixels.tolist() == np.flatnonzero(expected).tolist(), name
     (tmp_path / "V1.roi").write_bytes(imagej("RECT", 2, 1, 5, 3).tobytes())
     assert read_masks(tmp_path / "V1.roi", H, W).names == ("V1",)
+    with zipfile.ZipFile(tmp_path / "SET.ZIP", "w") as file:
+        file.writestr("sub/M2.ROI", imagej("POLYGON", (2.0, 1.0), (5.5, 1.0), (2.0, 4.5)).tobytes())
+        file.writestr("notes.txt", "drawn by hand")
+    masks = read_masks(tmp_path / "SET.ZIP", H, W)
+    corner = [W + 2, W + 3, W + 4, 2 * W + 2, 2 * W + 3, 3 * W + 2]  # centres below the line
+    assert masks.names == ("M2",) and masks.pixels[0].tolist() == corner
 
 
 def test_an_oval_of_imagej_is_outlined_by_corners_at_even_angles(tmp_path):

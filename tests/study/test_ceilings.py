@@ -155,6 +155,16 @@ def test_a_line_that_lacks_cells_knows_no_day(tmp_path):
     assert study.dates == {"20240101a": datetime.date(2024, 1, 2)}
 
 
+@pytest.mark.parametrize(("name", "separator"), [("S.CSV", ","), ("s.csv", ","), ("s.txt", "\t")])
+def test_a_table_as_excel_saves_it_tells_days(tmp_path, name, separator):
+    """It begins with the mark of UTF-8; names of columns may have spaces around them."""
+    rows = [("session", " session_start_time "), ("20240101a", "2024-01-02")]
+    table = tmp_path / name
+    table.write_text("\r\n".join(separator.join(row) for row in rows), encoding="utf-8-sig")
+    study = studies.resolve(config(nwb={"sessions": str(table)}))
+    assert study.dates == {"20240101a": datetime.date(2024, 1, 2)}
+
+
 @pytest.mark.parametrize(("pattern", "what"), [("%m%d", "year"), ("%H%M", "year"), ("%Y", "day")])
 def test_a_pattern_that_tells_no_whole_date_is_refused(pattern, what):
     """By day and month alone, New Year's Eve and New Year's Day would be 364 days apart."""
@@ -185,6 +195,7 @@ def test_digits_that_may_be_another_day_are_refused(name, pattern):
         ("202401111430", "%Y%m%d", (2024, 1, 11)),
         ("11012401", "%d%m%y", (2024, 1, 11)),  # the first session of a day
         ("110120_02", "%d%m%y", (2020, 1, 11)),
+        ("1101201_a", "%d%m%y", (2020, 1, 11)),  # 201_ is no year
     ],
 )
 def test_a_name_begins_with_its_day(name, pattern, day):
