@@ -189,6 +189,18 @@ REFUSED = {
         ADAPT_READ | {"recordings.recording.read_recordings": by_path},
         "--adapted-weights: normalise are not in weights; leave it out, or fine-tune only",
     ),
+    **{
+        f"adapt: {what}": (
+            f"{ADAPT} --adapted-weights k.pt {more}".replace("w.pt", weights),
+            ADAPT_READ | {"recordings.recording.read_recordings": by_path},
+            "--adapted-weights: one network (.pt) of one mouse; leave it out, or fine-tune only",
+        )
+        for what, weights, more in (
+            ("two mice", "w.pt", "--test c.h5 d.h5"),
+            ("no network", "w.joblib", ""),
+            ("a CNN beside", "w.pt", "--cnn n.pt"),
+        )
+    },
     "ceilings": (
         "ceilings --config c.yaml --held-out h --session-auc s.tsv --out o --gaps g --figure f",
         {"study.study.load": STUDY_OF, "decoders.held_out.read": HELD},

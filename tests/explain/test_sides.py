@@ -71,6 +71,7 @@ def test_rois_are_paired_by_number_or_one_by_one():
         (["1:2:3"], "--mirror 1:2:3: give one number"),
         (["1", "2"], "--mirror 1 2: give one number"),
         (["1:2", "3:1"], "--mirror 1:2 3:1: ROI 1 is there 2 times"),
+        (["1:1"], "--mirror 1:1: ROI 1 is there 2 times"),
     ):
         with pytest.raises(UserError, match=f"^{re.escape(words)}"):
             sides.of_rois(["1", "2", "3"], mirror)

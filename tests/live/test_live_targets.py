@@ -151,6 +151,9 @@ def test_what_does_not_fit_is_refused_in_a_line(tmp_path, capsys):
     out = ["--source", path, "--out", tmp_path / "o.tsv"]
     said = refused(capsys, "--weights", *files[:2], *out)
     assert "decoders of pupil (px) and of states (rest, walk, groom); give one's" in said
+    both = [*weights_of(tmp_path, "linear", PX), files[0]]
+    said = refused(capsys, "--weights", *both, *out)
+    assert "--weights: decoders of images and of ROI signals; give those of one input" in said
     said = refused(capsys, "--weights", files[1], *out, "--enter", "0.7")
     assert "--enter 0.7: of run and rest only, not states" in said
     assert live("--weights", files[2], *out) == 0
