@@ -823,6 +823,11 @@ class Elsewhere(RNNDecoder):
         return super().forward(x) + x.detach().sum((1, 2))
 
 
+class Failing(RNNDecoder):
+    def forward(self, x):
+        raise RuntimeError("out of luck")
+
+
 class Normed(RNNDecoder):
     def __init__(self, layer, *given, **settings):
         super().__init__(*given, **settings)
@@ -865,6 +870,10 @@ X, R = torch.zeros(3, 5, 4), torch.ones(2, 5, 4)
         (
             {"decoder": CNNDecoder("test_efficientnet")},
             r"does not take float32 windows of \(5, 4\)",
+        ),
+        (
+            {"decoder": Failing(4, cell="gru", hidden_size=3)},
+            r"does not take float32 windows of \(5, 4\): out of luck",
         ),
         ({"decoder": nn.Linear(4, 1)}, r"forward\(\) returns \(4, 5, 1\) for 4 windows"),
         ({"decoder": nn.GRU(4, 3)}, r"forward\(\) returns tuple for 4 windows"),

@@ -405,6 +405,18 @@ def test_standard_input_cut_off_within_a_frame(monkeypatch):
     os.close(ours)
 
 
+def test_frames_of_the_other_byte_order_keep_their_counts(monkeypatch):
+    ours, theirs = os.pipe()
+    monkeypatch.setattr(sys.stdin, "fileno", lambda: ours, raising=False)
+    opened = open_source("-", shape=(6, 8), dtype=">u2")
+    os.write(theirs, FRAMES[:2].astype(">u2").tobytes())
+    os.close(theirs)
+    found = [frame.pixels for frame in opened.frames if frame]
+    os.close(ours)
+    np.testing.assert_array_equal(found, FRAMES[:2])
+    assert found[0].dtype == np.uint16  # as torch takes
+
+
 @pytest.mark.parametrize("told", [{"dtype": "uint16"}, {"shape": (6, 8)}])
 def test_frames_without_a_header_need_their_size_and_type(told):
     with pytest.raises(UserError, match=r"give --shape HEIGHT WIDTH and --dtype"):

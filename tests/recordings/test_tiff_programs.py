@@ -356,6 +356,18 @@ def test_a_page_without_pixels_is_no_frame_of_zeros(tmp_path, compression):
         read_image(path)
 
 
+def test_a_page_that_lacks_one_of_its_strips_is_no_frame_with_a_black_bar(tmp_path):
+    path = tmp_path / "m.tif"
+    with tifffile.TiffWriter(path) as writer:
+        for frame in FRAMES:
+            writer.write(frame, contiguous=False, metadata=None, rowsperstrip=2)
+    with tifffile.TiffFile(path, mode="r+b") as file:
+        strips = file.pages[2].tags["StripByteCounts"]
+        assert len(strips.value) > 1
+        strips.overwrite([*strips.value[:-1], 0])
+    assert "page 2 is without some of its pixels" in refusal(path)
+
+
 def test_a_page_without_pixels_in_another_file_of_an_ome_series_is_refused(tmp_path):
     ids = [f"urn:uuid:00000000-0000-0000-0000-00000000000{i}" for i in range(2)]
     planes = "".join(
