@@ -21,6 +21,7 @@ NAN = float("nan")
         ([1, 2, 3], [0.1] * 3, 1 - (0.81 + 3.61 + 8.41) / 2, NAN),  # whose mean is rounded
         ([0.1] * 3, [1, 2, 3], NAN, NAN),
         ([1], [2], NAN, NAN),
+        ([1, 3], [1, 2], 0.5, 1),  # 1 of 2; any two values are on a line
     ],
 )
 def test_scores_of_a_trace(value, predicted, r2, r):

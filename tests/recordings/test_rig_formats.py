@@ -202,6 +202,7 @@ def test_tdms_has_channels_with_the_clock_of_their_waveforms(tmp_path):
     nptdms = pytest.importorskip("nptdms")
     path = tmp_path / "b.tdms"
     wave = {"wf_increment": 0.01, "wf_start_offset": 0.0, "unit_string": "m/s"}
+    daq = {"wf_increment": 0.01, "NI_UnitDescription": "mm/s"}  # as NI-DAQmx logs it
     stamps = np.datetime64("2024-01-31T12:00:00") + (TIMES * 1e6).astype("timedelta64[us]")
     with nptdms.TdmsWriter(str(path)) as file:
         file.write_segment(
@@ -209,14 +210,17 @@ def test_tdms_has_channels_with_the_clock_of_their_waveforms(tmp_path):
                 nptdms.ChannelObject("rig", "wheel", 0.2 * RUNS, properties=wave),
                 nptdms.ChannelObject("rig", "camera", PULSES, properties=wave),
                 nptdms.ChannelObject("rig", "bare", 20.0 * RUNS),
+                nptdms.ChannelObject("rig", "daq", 200.0 * RUNS, properties=daq),
                 nptdms.ChannelObject("rig", "clock", stamps),
                 nptdms.ChannelObject("rig", "never", np.zeros(0)),
             ]
         )
-    names = ["rig/bare", "rig/camera", "rig/clock", "rig/never (empty)", "rig/wheel"]
+    names = ["rig/bare", "rig/camera", "rig/clock", "rig/daq", "rig/never (empty)", "rig/wheel"]
     assert read_variables(path, [])[1] == names
     got = read_behavior(path, frames=FRAMES, behavior_speed="rig/wheel")
     assert got["labels"].tolist() == LABELS and got["speed"].max() == pytest.approx(20)
+    logged = read_behavior(path, frames=FRAMES, behavior_speed="rig/daq")
+    np.testing.assert_allclose(logged["speed"], got["speed"], rtol=1e-6)
     np.testing.assert_allclose(read_times(path, "rig/camera", 9, 10.0), np.arange(1, 10) / 10)
     rated = read_behavior(path, frames=FRAMES, behavior_speed="rig/bare", behavior_rate=100)
     assert rated["labels"].tolist() == LABELS

@@ -778,7 +778,7 @@ BAD = [
     ("corrections", {"hemodynamics": "ratio"}, "config: corrections: hemodynamics needs a second"),
     (
         "corrections",
-        {"dark_offset": 3, "dark_frame": "dark.tif"},
+        {"dark_offset": 0.5, "dark_frame": "dark.tif"},
         "config: corrections: dark_offset and dark_frame both subtract the dark; give one",
     ),
     (

@@ -92,6 +92,17 @@ FAULTS = {
         "config: recordings.behavior: 'data/{session}.csv' names one file for session '20260101' "
         "of mouse 'm1' and of mouse 'm2'; it must hold {mouse} too",
     ),
+    **{
+        f"one file of {key}": (
+            recordings(**{key: "data/{session}.x"}),
+            f"config: recordings.{key}: 'data/{{session}}.x' names one file for session '20260101'",
+        )
+        for key in ("movie_mask", "rois", "roi_masks", "frame_times", "light_sources")
+    },
+    "one mask of the brain": (
+        {"corrections": {"brain_mask": "{session}.npy"}},
+        "config: corrections.brain_mask: '{session}.npy' names one file for session '20260101'",
+    ),
     "one part of the movie": (
         recordings(movie=["U/{mouse}/{session}.npy", "V/{session}.npy"]),
         "config: recordings.movie: 'V/{session}.npy' names one file",
