@@ -125,8 +125,12 @@ def test_extract_writes_features_of_all_and_what_the_cnn_makes_of_them(paths, tm
     others = read_features(tmp_path / "f.h5", ["m2", "m3"])  # m1 was trained on, m2 validates
     sessions = predict.predict_cnn(trained, others)
     assert sorted(sessions) == ["m2_a", "m3_a", "m3_b"]
-    with pytest.raises(UserError, match="mice m1: the CNN of these features was trained"):
-        predict.predict_cnn(trained, read_features(tmp_path / "f.h5"))
+    rnn, every = trained_rnn(("m4",), ("m2",)), read_features(tmp_path / "f.h5")
+    for listed in (every, every[::-1]):  # the mouse that was seen first, and last
+        with pytest.raises(UserError, match="mice m1: the CNN of these features was trained"):
+            predict.predict_cnn(trained, listed)
+        with pytest.raises(UserError, match="mice m1: the CNN of these features was trained"):
+            predict.predict_rnn(rnn, listed)
     another = trained.with_state({k: v + 1 for k, v in trained.state.items()})
     with pytest.raises(UserError, match="m2_a: its features are not of this CNN"):
         predict.predict_cnn(another, others)

@@ -21,7 +21,7 @@ import pytest
 import tifffile
 
 from make_live import RATE, live, make_weights, movie, offline, table, write
-from make_movies import ring, without_pixels
+from make_movies import ring, save_h5, without_pixels
 from mesodecode.base.files import UserError
 from mesodecode.live import frame_sources, growing, zeromq
 from mesodecode.live.frame_sources import Feed, Frame, Opened, open_source
@@ -297,6 +297,14 @@ def test_a_replay_at_its_own_rate_counts_wavelengths(tmp_path):
     opened = open_source(f"{tmp_path}/m.npy", rate="own", frame_rate=50.0, channels=2)
     arrived = [frame.arrived for frame in taken(opened)]
     np.testing.assert_allclose(np.diff(arrived), 0.01, atol=1e-6)
+
+
+@pytest.mark.parametrize("held", ["frames", "stack_sd"])
+def test_a_movie_in_hdf5_is_no_recording_by_one_name_alone(tmp_path, held):
+    save_h5(tmp_path / "m.h5", **{held: FRAMES})
+    opened = open_source(f"{tmp_path}/m.h5", rate=4000.0)
+    assert opened.recording is None
+    check(taken(opened))
 
 
 def test_a_replay_that_waits_can_be_ended(tmp_path):

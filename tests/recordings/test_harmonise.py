@@ -128,21 +128,22 @@ def test_areas_are_matched_by_name_and_missing_ones_said(tmp_path, capsys):
 
 
 def test_common_areas_are_those_of_all_in_the_order_of_the_first(tmp_path, capsys):
-    first = recorded(tmp_path / "1.h5", names=("c", "b", "a"))  # not as in the alphabet
-    second = recorded(tmp_path / "2.h5", names=("a", "C", "d"))
+    first = recorded(tmp_path / "1.h5", names=("c", "b", "a L"))  # not as in the alphabet
+    second = recorded(tmp_path / "2.h5", names=("a L", "C", "d"))
     with h5py.File(second, "a") as file:
         file.attrs["session"] = "2"
     out = tmp_path / "areas.txt"
     words = ["common-areas", "--recordings", str(first), str(second), "--out", str(out)]
     assert main([*words, "--names", json.dumps({"2": {"C": "c"}})]) == 0
-    assert out.read_text() == "c\na\n"
+    assert out.read_text() == "c\na L\n"
     got = run(second, "--areas-from", out, "--names", json.dumps({"C": "c"}))
+    assert got.roi_names == ("c", "a L")
     np.testing.assert_array_equal(got.rois, ROIS[:, [1, 0]])
     other = recorded(tmp_path / "3.h5", names=("x", "y", "z"))
     assert main([*words[:2], str(first), str(other), *words[4:]]) != 0
     error = capsys.readouterr().err
     assert (
-        "3.h5: no area in common with the recordings before it: it has x, y, z, they c, b, a"
+        "3.h5: no area in common with the recordings before it: it has x, y, z, they c, b, a L"
         in (error)
     )
 

@@ -94,6 +94,8 @@ def test_signals_of_arrays_by_the_length_of_the_movie(capsys, tmp_path, monkeypa
     cases = {
         "ROIs x frames": lambda: array(rois),
         "frames x ROIs": lambda: array(rois.T),
+        "counts": lambda: array(rois.astype(np.uint16)),
+        "counts below 0": lambda: array(-rois.astype(np.int16)),
         "of another length": lambda: array(rois, n=7),
         "square": lambda: array(np.ones((3, 3))),
         "square, of another length": lambda: array(np.ones((3, 3)), n=7),
