@@ -264,3 +264,13 @@ def test_noise_is_drawn_by_any_seed_nought_too():
     )
     assert np.array_equal(nought, again)
     assert not np.allclose(plain, nought) and not np.allclose(nought, other)
+
+
+def test_as_much_noise_is_added_as_a_pixel_has_itself():
+    one = session()
+    threefold = dataclasses.replace(one, frames=3 * one.frames, pixel_mean=3 * one.pixel_mean)
+    masked, at = Masked(Pixels({0: 1.0}), threefold), np.arange(1, len(one.labels) - 1)
+    plain, noisy = (masked.logits(MASKS.areas[:1], at, noise_seed=n)[0] for n in (None, 0))
+    # the pixel that is read is white noise of SD 3; where it is hidden, nothing is added
+    assert (noisy - plain)[0].std() == pytest.approx(3, rel=0.2)
+    np.testing.assert_allclose(noisy[1], plain[1], atol=0.1)

@@ -364,6 +364,12 @@ def test_maps_of_two_decoders_are_not_drawn_as_one(tmp_path):
 
 def test_frames_of_another_size_than_those_of_training_are_refused(tmp_path):
     weights = make_live.make_weights(tmp_path, "cnn", frame_size=[SIDE, SIDE])
-    path = make_live.write(tmp_path / "t1.h5", make_live.movie(side=SIDE // 2))
-    with pytest.raises(UserError, match=r"t1\.h5: frames of .* but .*cnn\.pt was trained on"):
-        pixel_shap.read_inputs(weights[0], None, [path], None, "cpu")
+    paths = [
+        make_live.write(tmp_path / f"t{i}.h5", make_live.movie(side=SIDE // (1 + i)))
+        for i in range(2)
+    ]
+    words = r"t1\.h5: frames of .* but .*cnn\.pt was trained on"
+    with pytest.raises(UserError, match=words):
+        pixel_shap.read_inputs(weights[0], None, paths[1:], None, "cpu")
+    with pytest.raises(UserError, match=words):  # the second of them too
+        cutout_scores.load_decoder(weights[0], None, [read_recording(path) for path in paths])

@@ -214,8 +214,8 @@ def test_as_many_mice_as_were_measured_are_among_the_numbers(tmp_path):
         (lambda t: t.drop(columns="valid_mouse"), [], "test_mouse m0 twice; choose rows"),
         (lambda t: t, ["--by", "model"], "no column model"),
         (lambda t: t, ["--only", "c"], "no decoder c"),
-        (lambda t: t, ["--mice", 2], "--mice 2: give 3 or more"),
-        (lambda t: t, ["--allocations", 0], "--allocations 0: give 1 or more"),
+        (lambda t: t, ["--mice", 10, 2], "--mice 2: give 3 or more"),
+        (lambda t: t, ["--allocations", 2, 0], "--allocations 0: give 1 or more"),
         (lambda t: t, ["--power", 80], "both lie between 0 and 1"),
         (
             lambda t: t.assign(protocol=[*["strict", "transductive"] * 8]),

@@ -756,13 +756,13 @@ def test_the_verb_judges_by_the_thresholds_that_it_is_given(tmp_path, monkeypatc
 
 
 def test_the_figure_counts_the_sessions_of_each_verdict():
-    verdicts = ["shifted", "in distribution", "shifted", "unusable"]
-    table = pd.DataFrame({"decoder": "net", "test_mouse": list("aaab"), "verdict": verdicts})
+    verdicts = ["shifted", "in distribution", "shifted", "unusable", "shifted", "in distribution"]
+    table = pd.DataFrame({"decoder": "net", "test_mouse": list("aaabcc"), "verdict": verdicts})
     axes = Figure().subplots()
-    shift_figure.verdicts(axes, table, ["net"], ["a", "b"])
-    assert [text.get_text() for text in axes.texts] == ["1 / 2 / 0", "0 / 0 / 1"]
+    shift_figure.verdicts(axes, table, ["net"], ["a", "b", "c"])
+    assert [text.get_text() for text in axes.texts] == ["1 / 2 / 0", "0 / 0 / 1", "1 / 1 / 0"]
     (cells,) = axes.collections
-    assert np.ravel(cells.get_array()).tolist() == [1, 2]  # the median
+    assert np.ravel(cells.get_array()).tolist() == [1, 2, 1]  # the median; of a tie the worse
 
 
 def test_the_share_of_rows_beyond_the_first_threshold_is_drawn_of_each_mouse():
