@@ -81,10 +81,10 @@ def sessions_of(config: Mapping[str, Any]) -> list[Session]:
     file in common that a session has for itself.
     """
     found: dict[str, Session] = {}
-    named: dict[str, list[Session]] = defaultdict(list)
+    owners: dict[tuple[str, str, str], Session] = {}  # of files: name of session, setting, path
     for mouse, listed in config["mice"].items():
-        recordings = own_tables(config, mouse).get("recordings", {})
-        prefixed = hold_mouse(recordings)
+        tables = own_tables(config, mouse)
+        prefixed, own = hold_mouse(tables.get("recordings", {})), _own_files(tables)
         schema.check_case(listed, f"mice.{mouse}")
         for name in listed:
             new = Session(mouse, name, f"{mouse}_{name}" if prefixed else name)
@@ -95,10 +95,14 @@ def sessions_of(config: Mapping[str, Any]) -> list[Session]:
                     f"config: mice.{mouse}: the id '{new.id}' has {len(new.id)} characters, more "
                     f"than {LONGEST}; shorten the name of the mouse or of the session"
                 )
-            for old in named[name]:
-                _check_own_files(old, new, config)
+            for key, path in own:
+                owner = owners.setdefault((name, key, path), new)
+                if owner is not new:
+                    raise UserError(
+                        f"config: {key}: '{path}' names one file for session '{name}' of mouse "
+                        f"'{owner.mouse}' and of mouse '{mouse}'; it must hold {{mouse}} too"
+                    )
             found[new.id] = new
-            named[name].append(new)
     return list(found.values())
 
 
@@ -117,17 +121,12 @@ def _clash(old: Session, new: Session, prefixed: bool) -> str:
     )
 
 
-def _check_own_files(old: Session, new: Session, config: Mapping[str, Any]) -> None:
-    of_old, of_new = (own_tables(config, session.mouse) for session in (old, new))
+def _own_files(tables: Mapping[str, Any]) -> list[tuple[str, str]]:
+    """Return setting and path of the files that a session has for itself, by its name alone."""
     keys = [("recordings", key) for key in OWN_FILES] + [("corrections", "brain_mask")]
-    for table, key in keys:
-        given, other = (_listed(own.get(table, {}).get(key)) for own in (of_new, of_old))
-        for path in given:
-            if path in other and "{session}" in path and "{mouse}" not in path:
-                raise UserError(
-                    f"config: {table}.{key}: '{path}' names one file for session '{new.name}' "
-                    f"of mouse '{old.mouse}' and of mouse '{new.mouse}'; it must hold {{mouse}} too"
-                )
+    given = [(f"{table}.{key}", tables.get(table, {}).get(key)) for table, key in keys]
+    paths = [(key, path) for key, value in given for path in _listed(value)]
+    return [(key, path) for key, path in paths if "{session}" in path and "{mouse}" not in path]
 
 
 def _listed(given: str | list[str] | None) -> list[str]:
