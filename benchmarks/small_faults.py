@@ -129,7 +129,7 @@ def changed(node: ast.AST, **fields) -> Part:
 def as_fault(file: Path, part: Part) -> Fault:
     node, new = part
     wrong = planted(file.read_text(), node, new)
-    return Fault(file, node.lineno, wrong, runs_at_import(file, node))
+    return Fault(file, node.lineno, wrong, runs_at_import(file, *limits(node)))
 
 
 def listed(lines: list[str]) -> list[Fault]:
@@ -143,9 +143,10 @@ def listed(lines: list[str]) -> list[Fault]:
             continue
         wrong = text.replace(one["old"], one["new"])
         pairs = enumerate(zip(text, wrong, strict=False))
-        line = text.count("\n", 0, next(n for n, (a, b) in pairs if a != b)) + 1
-        at_import = file.suffix == ".py" and not in_function(ast.parse(text), line)
-        faults.append(Fault(file, line, wrong, at_import, one["why"]))
+        above = text[: next(n for n, (a, b) in pairs if a != b)].split("\n")
+        place = len(above), len(above[-1].encode())
+        at_import = file.suffix == ".py" and runs_at_import(file, place, place)
+        faults.append(Fault(file, place[0], wrong, at_import, one["why"]))
     return faults
 
 
@@ -164,8 +165,8 @@ def same(text: str, other: str) -> bool:
     return ast.dump(ast.parse(text)) == ast.dump(ast.parse(other))
 
 
-def runs_at_import(file: Path, node: ast.AST) -> bool:
-    """Tell whether a part of a file is in no function."""
+def runs_at_import(file: Path, start: tuple[int, int], end: tuple[int, int]) -> bool:
+    """Tell whether what a file holds from one place to another is in no function."""
     bodies = []
     for function in ast.walk(ast.parse(file.read_text())):
         match function:
@@ -173,14 +174,7 @@ def runs_at_import(file: Path, node: ast.AST) -> bool:
                 bodies.append((limits(first)[0], limits(function)[1]))
             case ast.Lambda(body=body):
                 bodies.append(limits(body))
-    start, end = limits(node)
     return not any(first <= start and end <= last for first, last in bodies)
-
-
-def in_function(tree: ast.AST, line: int) -> bool:
-    """Tell whether a line of a file is in the body of a function."""
-    bodies = (node.body for node in ast.walk(tree) if isinstance(node, ast.FunctionDef))
-    return any(body[0].lineno <= line <= body[-1].end_lineno for body in bodies)
 
 
 def limits(node: ast.AST) -> tuple[tuple[int, int], tuple[int, int]]:

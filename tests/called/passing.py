@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 from called import TABLES, Known, Made, Row
@@ -18,6 +19,12 @@ from called.decoders import (
     recording,
 )
 from mesodecode.study.targets import RUN
+
+
+def marked(mark: str) -> Callable[..., list[Made]]:
+    """Return what hands recordings on, each with a mark."""
+    return lambda given, settings: [recording(one.path, mark) for one in given]
+
 
 PASSED = {
     "decoders.passed.Passed.read": lambda path: Made(
@@ -120,22 +127,12 @@ VERBS: dict[str, Row] = {
     "pass-images": (
         f"--trained t.pt --recordings m3/a m3/b.corrected --labels-of a=b --out o {COMPUTE}",
         f"{PASSING} decoders.inputs:ImageWindows recordings.baseline",
-        EPOCHS
-        | {
-            "recordings.baseline.prepared": lambda given, settings: [
-                recording(one.path, " prepared") for one in given
-            ]
-        },
+        EPOCHS | {"recordings.baseline.prepared": marked(" prepared")},
     ),
     "pass-signals": (
         f"--trained t.pt --recordings m3/a.corrected m3/b --labels-of a=b --out o {COMPUTE}",
         f"{PASSING} decoders.roi_networks",
-        EPOCHS
-        | {
-            "recordings.roi_signals.signals_of": lambda given, settings: [
-                recording(one.path, " signals") for one in given
-            ]
-        },
+        EPOCHS | {"recordings.roi_signals.signals_of": marked(" signals")},
     ),
     "pass-signals: fitted": (
         f"--trained t.joblib --recordings m3/a m3/b --labels-of a=b --out o {COMPUTE}",

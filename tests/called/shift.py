@@ -66,6 +66,14 @@ CHOICE = {
     "shift.measures.of_output": lambda one, *more: {"energy": f"of {one}"},
 }
 
+ADAPTIVE = f"{TABLES} decoders.predictions decoders.validation shift.variant_choice "
+ADAPTIVE += "study.protocols dataclasses"
+PREDICTED = {
+    "decoders.predictions.read": lambda path: Made(
+        str(path), [], decoder=path.stem, test_mouse=f"mouse of {path}"
+    ),
+    "study.protocols.chosen": lambda each, by: [*each, by],
+}
 VERBS: dict[str, Row] = {
     "shift-report": (
         '--shift b.tsv a.tsv --images i.tsv --sessions s.tsv --thresholds {"rotation":[1,2]} '
@@ -81,15 +89,8 @@ VERBS: dict[str, Row] = {
     "adaptive": (
         "--choice c.tsv --predictions b.h5 a.h5 --of-validation vb.h5 va.h5 --decoder best "
         "--validation v --by validation --out o",
-        f"{TABLES} decoders.predictions decoders.validation shift.variant_choice study.protocols "
-        "dataclasses",
-        {
-            "decoders.predictions.read": lambda path: Made(
-                str(path), [], decoder=path.stem, test_mouse=f"mouse of {path}"
-            ),
-            "shift.variant_choice.chosen_of": "a",
-            "study.protocols.chosen": lambda each, by: [*each, by],
-        },
+        ADAPTIVE,
+        PREDICTED | {"shift.variant_choice.chosen_of": "a"},
     ),
     "image-shift": ("--recordings b a --out o", f"{TABLES} recordings.recording shift.images", {}),
     "shift": (
@@ -137,14 +138,7 @@ VERBS: dict[str, Row] = {
     ),
     "adaptive: without validation": (
         "--choice c.tsv --predictions b.h5 a.h5 --of-validation vb.h5 va.h5 --decoder best --out o",
-        f"{TABLES} decoders.predictions decoders.validation shift.variant_choice study.protocols "
-        "dataclasses",
-        {
-            "decoders.predictions.read": lambda path: Made(
-                str(path), [], decoder=path.stem, test_mouse=f"mouse of {path}"
-            ),
-            "shift.variant_choice.chosen_of": "b",
-            "study.protocols.chosen": lambda each, by: [*each, by],
-        },
+        ADAPTIVE,
+        PREDICTED | {"shift.variant_choice.chosen_of": "b"},
     ),
 }

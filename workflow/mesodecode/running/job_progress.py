@@ -22,8 +22,7 @@ class JobProgress(logging.Handler):
     """Listens to Snakemake and says which share of the jobs and allocations is done, and what runs.
 
     `jobs` returns the jobs that are to be run (asked once the first of them starts), as of
-    Snakemake's DAG: each with jobid, rule, message, wildcards, resources and
-    output.
+    Snakemake's DAG: each with jobid, rule, message, wildcards, resources, output.
 
     The time left takes for each job the mean of those of its rule that are done. A rule of which
     none is done takes the longer the more `runtime` it asks for, by the ratio that the others have.

@@ -24,6 +24,7 @@ from mesodecode.recordings.readers.arrays import (
     Variable,
     note_of,
 )
+from mesodecode.recordings.readers.intervals import which_is_run
 from mesodecode.recordings.readers.traces import listed, named, vector
 
 if TYPE_CHECKING:
@@ -285,10 +286,8 @@ def _bouts(times: np.ndarray, edges: np.ndarray, run_label: str | None) -> Bouts
         return Bouts(times[edges > 0], times[edges < 0])
     words = [f"{kind:g}" for kind in kinds]
     if run_label is not None and run_label not in words:
-        return Unreadable(
-            f"holds intervals of kinds {', '.join(words)}: set run_label: "
-            f"{' or '.join(map(repr, words))}, whichever says run"
-        )
+        kinds_said = f"holds intervals of kinds {', '.join(words)}"
+        return Unreadable(f"{kinds_said}: {which_is_run(words, run_label)}")
     taken = [kind for kind, word in zip(kinds, words, strict=True) if run_label in (None, word)]
     start = [times[edges == kind] for kind in taken]
     stop = [times[edges == -kind] for kind in taken]
