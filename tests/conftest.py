@@ -1,12 +1,14 @@
 """What all tests share."""
 
 import gc
+import os
 from collections.abc import Iterator
 from pathlib import Path
 
 import hypothesis
 import pytest
 
+import fresh
 from make import STUDY, add_files
 
 # A busy machine is no failure: examples that write files take longer beside other jobs.
@@ -25,6 +27,12 @@ LONGEST += ("test_quality_figure", "test_roi_decoders", "test_inference", "test_
 QUIET = ("confounds", "encoding", "scores", "shift")  # rooms whose numbers may be undefined
 
 gc.disable()  # while modules are imported and tests collected, all of which stay
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Import heavy libraries once for the fresh processes of all workers, not once for each."""
+    if config.getoption("numprocesses", None) and fresh.ADDRESS not in os.environ:
+        fresh.share()
 
 
 def pytest_collection_finish() -> None:

@@ -1,6 +1,6 @@
 """Fresh processes in which the heavy imports are done: a few milliseconds each, not seconds.
 
-A fork server, one for each worker of the tests, imports the libraries once; every process is a copy
+A fork server, one for all workers of the tests, imports the libraries once; every process is a copy
 of it. The package itself is imported anew by each: some tests run a copy of the project.
 """
 
@@ -11,12 +11,27 @@ import multiprocessing
 import os
 import sys
 import tempfile
+from multiprocessing import forkserver
 from pathlib import Path
 from subprocess import CompletedProcess
 from unittest import mock
 
 SERVER = multiprocessing.get_context("forkserver")
 SERVER.set_forkserver_preload(["heavy"])
+ADDRESS = "FRESH_SERVER"  # of the server that was started for all workers
+
+
+def share() -> None:
+    """Start the server, which ends with this process, for all that are started from now on."""
+    with mock.patch.dict(os.environ, PYTHONPATH=os.pathsep.join(sys.path)):
+        forkserver.ensure_running()
+    os.environ[ADDRESS] = forkserver._forkserver._forkserver_address
+
+
+if ADDRESS in os.environ:
+    forkserver._forkserver._forkserver_address = os.environ[ADDRESS]
+    forkserver._forkserver._forkserver_alive_fd = os.open(os.devnull, os.O_RDONLY)
+    forkserver._forkserver.ensure_running = multiprocessing.resource_tracker.ensure_running
 
 
 def _enter(

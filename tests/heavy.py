@@ -3,6 +3,7 @@
 The package itself is not kept: each process imports it anew, some of them from a copy.
 """
 
+import functools
 import gc
 import importlib
 import sys
@@ -20,15 +21,18 @@ sys.modules["snakemake.cli"].get_argument_parser()  # imports all plugins
 for name in [name for name in sys.modules if name.split(".")[0] == "mesodecode"]:
     del sys.modules[name]
 
-# Files of rules are parsed here, once: a third of what a plan takes.
+# Files of rules are parsed and compiled here, once: a third of what a plan takes.
 RULES = Path(__file__).parents[1] / "workflow/rules"
-parse = sys.modules["snakemake.workflow"].parse
+workflow = sys.modules["snakemake.workflow"]
+workflow.compile = functools.cache(compile)
+parse = workflow.parse
 parsed = {}
 for file in map(str, RULES.rglob("*.smk")):
     source, lines = sys.modules["snakemake.sourcecache"].LocalSourceFile(file), {}
     text = Path(file).read_text()
     files = SimpleNamespace(open=lambda _, text=text: StringIO(text))
     parsed[file] = text, parse(source, SimpleNamespace(sourcecache=files), lines), lines
+    workflow.compile(parsed[file][1][0], file, "exec")
 
 
 def parse_once(source, workflow, linemap, rulecount=0):
@@ -41,5 +45,5 @@ def parse_once(source, workflow, linemap, rulecount=0):
     return code, rulecount + rules
 
 
-sys.modules["snakemake.workflow"].parse = parse_once
+workflow.parse = parse_once
 gc.freeze()  # what is imported stays, and need not be looked through in each process

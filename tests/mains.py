@@ -52,8 +52,20 @@ def _beside(job: Job) -> str:
 
 
 def fast_touch(words: list[str]) -> None:
-    """`--touch` sleeps 0.1 s a job, for file systems that keep times to the second."""
+    """`--touch` of files that are made, empty, if they are not there.
+
+    It sleeps 0.1 s a job, for file systems that keep times to the second.
+    """
     touch.Executor.SLEEPING_TIME = 0.005
+    run_job = touch.Executor.run_job
+
+    def made(self, job):
+        for path in map(Path, job.output):
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.touch()
+        run_job(self, job)
+
+    touch.Executor.run_job = made
     main(words)
 
 

@@ -6,7 +6,6 @@ import functools
 import itertools
 import re
 import shlex
-from argparse import ArgumentParser
 from pathlib import Path
 from subprocess import CompletedProcess
 from typing import NamedTuple
@@ -84,6 +83,19 @@ def dry_run(folder: Path, *words: str, **where) -> str:
 
 verbs = functools.cache(cli.parser)  # of all verbs and flags: a tenth of a second to make
 
+
+@functools.cache
+def written_by(*words: str) -> frozenset[str]:
+    """Files that a verb writes with these flags; SystemExit if one is unknown or missing."""
+    parser = verbs()
+    return frozenset(path for path, _ in cli.files_of(parser, parser.parse_args(words))[0])
+
+
+def split(line: str) -> list[str]:
+    """What `shlex.split` does, which reads letter by letter even where nothing is quoted."""
+    return shlex.split(line) if re.search(r"['\"\\]", line) else line.split()
+
+
 # What a command does not name: files that a job waits for, and those that stand for others.
 WAITED = (".txt", ".sha256")
 UNNAMED = ("runtimes", "preprocess", "fetch")
@@ -106,7 +118,7 @@ def told_jobs(text: str) -> list[Job]:
         about = dict(re.findall(r"^    (input|output): (.*)$", block, re.MULTILINE))
         files = (set(about.get(key, "").split(", ")) - {""} for key in ("input", "output"))
         line = re.search(r"^Shell command: (mesodecode .*? 2> .*)$", block, re.MULTILINE)
-        found.append(Job(rule, *files, shlex.split(line[1]) if line else []))
+        found.append(Job(rule, *files, split(line[1]) if line else []))
     return found
 
 
@@ -116,7 +128,6 @@ def check_files(text: str) -> None:
     Else it would read files before they are made, or not run again when they are made anew.
     """
     jobs = told_jobs(text)
-    parser = verbs()
     maker = {file: job for job in jobs for file in job.output}
     folders = {str(folder) for file in maker for folder in Path(file).parents} - {"."}
     for job in jobs:
@@ -129,7 +140,7 @@ def check_files(text: str) -> None:
             asked += maker[file].input - before if file in maker else ()
         for folder in words & folders:
             assert any(file.startswith(f"{folder}/") for file in before), f"{job.rule}: {folder}"
-        check_written(job, parser)
+        check_written(job)
         line, paths = " ".join(job.words), tuple(word for word in words if "/" in word)
         patterns = [re.sub(r"\\{\w+\\}", "[^/]+", re.escape(word)) for word in paths if "{" in word]
         for file in job.input | job.output if words and job.rule not in UNNAMED else ():
@@ -139,11 +150,10 @@ def check_files(text: str) -> None:
             assert named, f"{job.rule} does nothing with {file}"
 
 
-def check_written(job: Job, parser: ArgumentParser) -> None:
+def check_written(job: Job) -> None:
     """Flags whose files are output of a job, and no other flags, are declared to write."""
     if job.words:
-        written, _ = cli.files_of(parser, parser.parse_args(job.words[1 : job.words.index("2>")]))
-        files, words = {path for path, _ in written}, {*job.words}
+        files, words = written_by(*job.words[1 : job.words.index("2>")]), {*job.words}
         named = {f for f in job.output if words & {f, re.sub(r"\.(svg|png)$", "", f)}}
         assert named <= files and not files & job.input, (job.rule, named ^ files)
 
@@ -173,10 +183,9 @@ def check_roles(words: list[str]) -> None:
 
 def check_commands(lines: list[str], jobs: dict[str, int]) -> None:
     """Every command line of the rules is one that the verbs accept, of mice in their roles."""
-    parser = verbs()
     for line in lines:
-        words = shlex.split(line)
-        parser.parse_args(words[1:])  # SystemExit if a flag is unknown or missing
+        words = split(line)
+        written_by(*words[1:])
         check_roles(words)
         assert not re.search(r"\{\w*\}", line), "a wildcard that was not filled in"
     silent = {

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import copy
+import contextlib
 import itertools
 import os
 import re
 import shlex
 import shutil
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -698,12 +699,6 @@ def finished(tmp_path_factory) -> tuple[Path, Path]:
 
 def finish(folder: Path, config: dict, **where) -> None:
     """Make all files of a study, empty, and Snakemake's records of them."""
-    summary = snakemake(folder, "--summary", config=config, **where)
-    assert summary.returncode == 0, summary.stderr
-    for line in summary.stdout.splitlines()[1:]:
-        path = folder / line.split("\t")[0]
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.touch()
     words = ("--touch", "--forceall", "--cores", "1", "--quiet", "all")
     done = snakemake(folder, *words, config=config, main="mains:fast_touch", **where)
     assert done.returncode == 0, done.stderr
@@ -715,6 +710,30 @@ def copy_project(to: Path) -> None:
     for name in ("workflow", "envs"):
         ignored = shutil.ignore_patterns(".*", "*.pyc.*")  # what another process is writing
         shutil.copytree(ROOT / name, to / name, ignore=ignored, dirs_exist_ok=True)
+
+
+@contextlib.contextmanager
+def edited(project: Path, **more: str) -> Iterator[None]:
+    """Lines added to modules of a copy of the project, for a while."""
+    modules = {project / "workflow/mesodecode" / f"{name}.py": line for name, line in more.items()}
+    before = {path: path.read_text() for path in modules}
+    try:
+        for path, line in modules.items():
+            path.write_text(f"{before[path]}{line}\n")
+        yield
+    finally:
+        for path, text in before.items():
+            path.write_text(text)
+
+
+@contextlib.contextmanager
+def without(path: Path) -> Iterator[None]:
+    """A file of the finished study lost, for a while; it comes back with its date."""
+    away = path.rename(path.with_name("away"))
+    try:
+        yield
+    finally:
+        away.rename(path)
 
 
 @pytest.mark.slow
@@ -799,14 +818,10 @@ def test_edited_reading_preprocesses_again(finished):
 
 
 @pytest.mark.slow
-def test_an_edit_of_config_and_code_at_once_misses_nothing(finished, tmp_path):
-    folder, _ = finished
-    copy_project(tmp_path)
-    for name in ("shift/distances.py", "scores/quality.py"):
-        with open(tmp_path / "workflow/mesodecode" / name, "r+") as edited:  # one that is there
-            edited.seek(0, 2)
-            edited.write("X = 1\n")
-    found, _ = plan(folder, config=FINISHED | {"note": "seen"}, project=tmp_path)
+def test_an_edit_of_config_and_code_at_once_misses_nothing(finished):
+    folder, project = finished
+    with edited(project, **{"shift/distances": "X = 1", "scores/quality": "X = 1"}):
+        found, _ = plan(folder, config=FINISHED | {"note": "seen"}, project=project)
     assert found["resolved_config"] == 1
     assert found["shift"] == found["quality"] == 3
 
@@ -820,17 +835,10 @@ def test_how_and_where_to_compute_trains_nothing_again(finished):
 
 
 @pytest.mark.slow
-def test_edited_code_runs_its_stage_again(finished, tmp_path):
-    folder, _ = finished
-    copy_project(tmp_path)
-    for name, text in (
-        ("decoders/train.py", "# a comment\n"),
-        ("decoders/fitted/linear.py", "X = 1\n"),
-    ):
-        with open(tmp_path / "workflow/mesodecode" / name, "r+") as edited:  # one that is there
-            edited.seek(0, 2)
-            edited.write(text)
-    found, _ = plan(folder, config=copy.deepcopy(FINISHED), project=tmp_path)
+def test_edited_code_runs_its_stage_again(finished):
+    folder, project = finished
+    with edited(project, **{"decoders/train": "# a comment", "decoders/fitted/linear": "X = 1"}):
+        found, _ = plan(folder, config=FINISHED, project=project)
     linear = FITTED | {"quality_table": 1, "calibrate": 1} | ONE
     assert found == linear | {"shift": 3} | TABLES
 
@@ -846,24 +854,22 @@ def test_edited_code_runs_its_stage_again(finished, tmp_path):
         ),
     ],
 )
-def test_what_was_deleted_is_made_again_for_a_job_that_needs_it(finished, tmp_path, gone, jobs):
+def test_what_was_deleted_is_made_again_for_a_job_that_needs_it(finished, gone, jobs):
     """Also where that depends on a list of files, which is still there."""
     folder, project = finished
-    shutil.copytree(folder, tmp_path / "lab")
-    (tmp_path / "lab/results/lab" / gone).unlink()
     decoders = FINISHED["decoders"] | {"linear": LINEAR | {"C": 0.1}}
-    found, _ = plan(tmp_path / "lab", config=FINISHED | {"decoders": decoders}, project=project)
+    with without(folder / "results/lab" / gone):
+        found, _ = plan(folder, config=FINISHED | {"decoders": decoders}, project=project)
     assert found.items() >= (FITTED | jobs).items()
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize(("gone", "rule"), [("tables/auc.tsv", "auc"), ("figures/qc.svg", "qc")])
-def test_a_table_or_figure_that_was_deleted_is_made_again(finished, tmp_path, gone, rule):
+def test_a_table_or_figure_that_was_deleted_is_made_again(finished, gone, rule):
     """Also where the report that shows it is there."""
     folder, project = finished
-    shutil.copytree(folder, tmp_path / "lab")
-    (tmp_path / "lab/results/lab" / gone).unlink()
-    found, _ = plan(tmp_path / "lab", config=FINISHED, project=project)
+    with without(folder / "results/lab" / gone):
+        found, _ = plan(folder, config=FINISHED, project=project)
     assert found.get(rule) == 1 and "preprocess" not in found
 
 

@@ -91,9 +91,8 @@ def _names_of_modules() -> str:
 
 
 def _module_of(verb: str) -> str:
-    (module,) = [
-        name for name in _modules() if re.fullmatch(rf"mesodecode\.cli\.\w+\.{verb}", name)
-    ]
+    pattern = re.compile(rf"mesodecode\.cli\.\w+\.{verb}")
+    (module,) = filter(pattern.fullmatch, _modules())
     return module
 
 
