@@ -20,7 +20,7 @@ VERBS: dict[str, Row] = {
         f"{TABLES} confounds.controls confounds.signals",
         {
             "confounds.signals.read": lambda path: [
-                Made(f"{m} of {path}", [], mouse=m) for m in "abcde"
+                Made(f"{m} of {path}", [], mouse=m) for m in "abcdef"
             ]
         },
     ),

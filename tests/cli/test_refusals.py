@@ -3,11 +3,7 @@
 from __future__ import annotations
 
 import importlib
-import re
-from pathlib import Path
 from types import SimpleNamespace
-from typing import Any
-from unittest import mock
 
 import numpy as np
 import pandas as pd
@@ -15,13 +11,13 @@ import pytest
 import yaml
 
 from make import STUDY
-from mesodecode import cli
 from mesodecode.base.files import UserError
 from mesodecode.cli import options
 from mesodecode.cli.explain import sides
 from mesodecode.cli.shift import shift
 from mesodecode.decoders.predictions import Predictions
-from mesodecode.study.targets import RUN, Target
+from mesodecode.study.targets import RUN
+from refusing import PUPIL, assert_refused, refuses, two
 
 SEARCH = {"tune": {"linear": {"trials": 3, "search": {"C": [0.01, 0.1]}}}}
 
@@ -75,45 +71,10 @@ def test_shift_needs_a_model_and_recordings_of_all_mice_of_an_allocation(tmp_pat
         shift._measure(SimpleNamespace(), item, mine, None, None)
 
 
-def two(*mice: str, **about: Any) -> Any:
-    """Return a stand-in for what reads recordings: one of each of some mice."""
-    made = [SimpleNamespace(mouse=mouse, path=Path(f"{mouse}.h5"), **about) for mouse in mice]
-    return lambda *_, **__: made
-
-
-PUPIL = Target("pupil", unit="mm")
-TRAINED = SimpleNamespace(
-    **{"train_mice": ("a",), "valid_mice": ("b",), "kind": "cnn", "target": RUN},
-    **{"settings": {"causal": False, "backbone": "x"}, "mouse": "a"},
-    allocate=lambda mice: SimpleNamespace(test=mice),
-)
-
-
-def by_path(paths, **_):
-    """Return a stand-in for a recording of each path, of the mouse that it is named by."""
-    return [SimpleNamespace(mouse=path.stem, path=path) for path in paths]
-
-
-def refuses(words: str) -> Any:
-    """Return a stand-in for what refuses its input."""
-    return mock.Mock(side_effect=UserError(words))
-
-
-KEPT = SimpleNamespace(settings={"frame_step": 3}, epoch=1)
 STUDY_OF = SimpleNamespace(config={"target": "run", "cohorts": {}}, ceilings={"d": {"n": "split"}})
 STUDY_OF.mice = STUDY_OF.dates = {}
 HELD = SimpleNamespace(decoder="d", split="split", target=PUPIL)
-ADAPT = (
-    "adapt --weights w.pt --train a.h5 --valid b.h5 --test c.h5 --decoder d --out o --validation v"
-)
-ADAPT_READ = {
-    "decoders.applied.load": TRAINED,
-    "decoders.validation.check_alike": None,
-    "study.adaptation.check": None,
-    "recordings.recording.with_labels_of": lambda found, _: found,
-}
 ALL_THREE = "give --null, or --shifts with --predictions, or all three"
-FINETUNE = "finetune --start s.pt --train a.h5 --valid b.h5 --out o --history h"
 SCORED = SimpleNamespace(decoder="d", allocation="x", target=PUPIL)
 
 # line, what stands in for files (function -> its value), what is said
@@ -121,86 +82,15 @@ REFUSED = {
     "decode-controls": (
         "decode-controls --signals s.h5 --train-mice a --valid-mice b --test-mice c --windows d=2 "
         "--out o",
-        {"confounds.signals.read": two("a")},
+        {"confounds.signals.read": two("a", "b")},
         "--signals: nothing of mouse c; give the file of every mouse",
     ),
-    "fit-linear": (
-        "fit-linear --train a.h5 --test c.h5 --predictions p --out o",
-        {},
-        "--valid or --valid-mice: needed, one of them",
+    "decode-controls: a mouse that validates": (
+        "decode-controls --signals s.h5 --train-mice a --valid-mice b --test-mice c --windows d=2 "
+        "--out o",
+        {"confounds.signals.read": two("a", "c")},
+        "--signals: nothing of mouse b; give the file of every mouse",
     ),
-    "average": (
-        "average --predictions a b --decoder d --of-validation v w --out o",
-        {},
-        "--validation: goes with --of-validation, the files that are averaged",
-    ),
-    "train-roi: alone": (
-        "train-roi --rnn gru --train a.h5 --all-epochs o --validation v",
-        {},
-        "--all-epochs: reads training mice alone; leave out --validation",
-    ),
-    "fit-linear: alone": (
-        "fit-linear --train a.h5 --alone o --valid-mice b",
-        {},
-        "--alone: reads training mice alone; leave out --valid-mice",
-    ),
-    "pass-images": (
-        "pass-images --trained t.pt --recordings r.h5 --out o",
-        {
-            "decoders.weights.load_epochs": TRAINED,
-            "recordings.recording.read_recordings": two("c", "d"),
-            "cli.decoders._label_donors.exchange": lambda found, _: found,
-        },
-        "--recordings: of mice c, d; give those of one mouse",
-    ),
-    "choose: predictions": (
-        "choose --trained t.pt --valid v.h5 --test t.h5 --out o --history h",
-        {},
-        "--test, --predictions and --decoder: give all three, or none",
-    ),
-    "choose: decoder": (
-        "choose --trained t.pt --valid v.h5 --test t.h5 --predictions p --out o --history h",
-        {},
-        "--test, --predictions and --decoder: give all three, or none",
-    ),
-    "choose: test": (
-        "choose --trained t.pt --valid v.h5 --predictions p --decoder d --out o --history h",
-        {},
-        "--test, --predictions and --decoder: give all three, or none",
-    ),
-    "choose: validation": (
-        "choose --trained t.pt --valid v.h5 --validation v --out o --history h",
-        {},
-        "--validation: goes with --predictions; leave it out",
-    ),
-    "choose: steps": (
-        "choose --trained t.pt --valid v.h5 --test t.h5 --predictions p --decoder d --out o "
-        "--history h",
-        {"decoders.passed.Passed.read": SimpleNamespace(), "decoders.choose.kept": KEPT},
-        "t.pt: looked at every 3. frame; predict with its weights instead",
-    ),
-    "adapt: mice": (
-        ADAPT,
-        ADAPT_READ | {"recordings.recording.read_recordings": two("a", "b")},
-        "--train: give recordings of mouse a, and no others",
-    ),
-    "adapt: weights": (
-        f"{ADAPT} --normalise past --adapted-weights k.pt",
-        ADAPT_READ | {"recordings.recording.read_recordings": by_path},
-        "--adapted-weights: normalise are not in weights; leave it out, or fine-tune only",
-    ),
-    **{
-        f"adapt: {what}": (
-            f"{ADAPT} --adapted-weights k.pt {more}".replace("w.pt", weights),
-            ADAPT_READ | {"recordings.recording.read_recordings": by_path},
-            "--adapted-weights: one network (.pt) of one mouse; leave it out, or fine-tune only",
-        )
-        for what, weights, more in (
-            ("two mice", "w.pt", "--test c.h5 d.h5"),
-            ("no network", "w.joblib", ""),
-            ("a CNN beside", "w.pt", "--cnn n.pt"),
-        )
-    },
     "ceilings": (
         "ceilings --config c.yaml --held-out h --session-auc s.tsv --out o --gaps g --figure f",
         {"study.study.load": STUDY_OF, "decoders.held_out.read": HELD},
@@ -276,78 +166,6 @@ REFUSED = {
         },
         "--vessel-mask: 3 files for 2 recordings; give one for all, or one each",
     ),
-    "hold-out: epoch": (
-        "hold-out --arm own --train a.h5 --test c.h5 --decoder d --out o "
-        '--settings {"input":"rois","rnn":"gru"}',
-        {
-            "recordings.recording.read_roles": [
-                [SimpleNamespace(mouse="a", session="b")],
-                [],
-                [SimpleNamespace(mouse="a", session="d")],
-            ],
-        },
-        "--valid: needed, as a network chooses its epoch by them",
-    ),
-    "hold-out": (
-        "hold-out --arm own --train a.h5 --valid b.h5 --test c.h5 --decoder d --out o "
-        '--settings {"input":"rois","rnn":"gru"}',
-        {
-            "recordings.recording.read_roles": [
-                [SimpleNamespace(mouse="a", session=s, path=s, target=RUN, labels=np.arange(2))]
-                for s in "bcd"
-            ],
-            "recordings.recording.with_labels_of": lambda role, _: role,
-            "recordings.same_frames.check_apart": None,
-            "decoders.one_step.fit": refuses("no window"),
-        },
-        "own.test-d: no window",
-    ),
-    "extract": (
-        "extract --trained t.pt --chosen-by v.h5 --recordings r.h5 --features f",
-        {"decoders.weights.load_epochs": TRAINED, "decoders.passed.Passed.read": TRAINED},
-        "v.h5: of mouse a, which the CNN was trained on",
-    ),
-    "extract: epochs of weights": (
-        "extract --weights w.pt --chosen-by v.h5 --recordings r.h5 --features f",
-        {},
-        "--chosen-by: weights have no epochs; leave it out, or give --trained",
-    ),
-    "finetune: epochs of weights": (
-        f"{FINETUNE} --rnn gru --chosen-by v.h5",
-        {},
-        "--chosen-by: goes with --all-epochs; leave it out",
-    ),
-    "finetune: mice": (
-        f"{FINETUNE} --rnn gru",
-        {
-            "cli.decoders.finetune.starts_of": {None: TRAINED},
-            "cli.decoders._label_donors.read_roles": [["b"], ["a"]],
-            "recordings.recording.mice_of": lambda role: tuple(role),
-        },
-        "s.pt: trained on a and validated on b; --train and --valid must hold the same mice",
-    ),
-    "finetune: mice of a training without validation": (
-        f"{FINETUNE} --rnn gru",
-        {
-            "cli.decoders.finetune.starts_of": {
-                None: SimpleNamespace(train_mice=("a", "c"), valid_mice=())
-            },
-            "cli.decoders._label_donors.read_roles": [["a"], []],
-            "recordings.recording.mice_of": lambda role: tuple(role),
-        },
-        "s.pt: trained on a+c; --train and --valid must hold the same mice",
-    ),
-    "finetune": (
-        f"{FINETUNE} --rnn gru",
-        {
-            "cli.decoders.finetune.starts_of": {None: TRAINED},
-            "cli.decoders._label_donors.read_roles": [["a"], ["b"]],
-            "recordings.recording.mice_of": lambda role: tuple(role),
-            "recordings.baseline.normalising": {},
-            "decoders.objectives.trained_on": PUPIL,
-        },
-        "s.pt: of another target than the recordings (pupil)",
-    ),
     "cohorts": (
         "cohorts --config c.yaml --auc a.tsv --out o --figure f",
         {"study.study.load": STUDY_OF},
@@ -386,14 +204,6 @@ REFUSED = {
         {"recordings.qc.read_session": SimpleNamespace(settings={"binning": 2})},
         "r.h5: binned; areas are of movies as recorded, without binning",
     ),
-    "stack-roi": (
-        "stack-roi --recordings r.h5 --sets a+b --decoders d --rnn gru --out o",
-        {
-            "recordings.recording.read_recordings": two("a"),
-            "recordings.recording.target_of": PUPIL,
-        },
-        "stack-roi: of run and rest only, not of pupil; take train-roi",
-    ),
 } | {  # a table in JSON is refused by its own flag
     line.partition(" ")[0] + ": JSON": (
         f"{line} []",
@@ -417,11 +227,4 @@ REFUSED = {
 
 @pytest.mark.parametrize("name", REFUSED)
 def test_what_does_not_go_together_is_named(monkeypatch, name):
-    line, stubs, said = REFUSED[name]
-    for function, stub in stubs.items():
-        stub = stub if callable(stub) else mock.Mock(return_value=stub)
-        monkeypatch.setattr(f"mesodecode.{function}", stub)
-    words = line.split()
-    args = cli.parser(words[:1]).parse_args(words)
-    with pytest.raises(UserError, match=f"^{re.escape(said)}"):
-        args.run(args)
+    assert_refused(monkeypatch, REFUSED[name])

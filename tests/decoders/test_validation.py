@@ -208,6 +208,8 @@ def test_files_of_another_mouse_or_allocation_are_refused(tmp_path):
     with pytest.raises(UserError, match=r"of mouse m2, m3 .* needs the validation mouse m2 of"):
         validation.read(tmp_path / "d", NAME, "m2")
     assert set(validation.read(tmp_path / "d", NAME, "m2+m3")) == {"s", "t"}  # if both validate
+    with pytest.raises(UserError, match=r"of mouse m2 in .* needs the validation mouse m2\+m4 of"):
+        validation.read(tmp_path / "a", NAME, "m2+m4")  # one of two that validate
     (tmp_path / "b").write_text("not HDF5")
     with pytest.raises(UserError, match="not predictions of validation mice"):
         validation.read(tmp_path / "b", NAME, "m2")

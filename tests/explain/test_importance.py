@@ -272,7 +272,9 @@ def test_summary_tests_against_permuted_labels_and_marks_what_differs(tmp_path):
     svg = (tmp_path / "f.svg").read_text()
     assert "permuted labels (n = 20)" in svg and "none can differ" not in svg
     assert svg.count(">*</text>") == 1
-    few = ["shap-summary", "--maps", *files["roi_gru"][:3], "--null-maps", *files["null"][:3]]
+    (tmp_path / "null.txt").write_text("\n".join(files["null"][:3]))  # a list of files
+    null = ["--null-maps", str(tmp_path / "null.txt")]
+    few = ["shap-summary", "--maps", *files["roi_gru"][:3], *null]
     assert cli.main([*few, *out]) == 0
     assert "p cannot be less than 0.16: none can differ" in (tmp_path / "f.svg").read_text()
     other = map_of(np.ones((3, 2)), decoder="null", roi=np.array([1, 3]))

@@ -90,12 +90,39 @@ def test_numbers_of_another_type_are_said(tmp_path):
         assert held["z"].read().why == "is of type complex128" and held["z"].note == "complex128"
 
 
-@pytest.mark.parametrize(("rows", "takes"), [(1, 8), (3, 24)])
-def test_a_file_of_version_4_takes_what_its_heads_say(tmp_path, monkeypatch, rows, takes):
-    (tmp_path / "x.mat").write_bytes(struct.pack("<5i", 0, rows, 10**9, 0, 2) + b"x\0")
+@pytest.mark.parametrize(
+    ("order", "kind", "rows", "is_complex", "takes"),
+    [
+        ("<", 0, 1, 0, 8),
+        ("<", 0, 3, 0, 24),
+        ("<", 0, 2, 1, 32),
+        ("<", 10, 2, 0, 8),  # single
+        ("<", 20, 2, 0, 8),  # int32
+        ("<", 30, 2, 0, 4),  # int16
+        ("<", 40, 2, 0, 4),  # uint16
+        ("<", 50, 2, 0, 2),  # uint8
+        (">", 1050, 2, 0, 2),
+    ],
+)
+def test_a_file_of_version_4_takes_what_its_heads_say(
+    tmp_path, monkeypatch, order, kind, rows, is_complex, takes
+):
+    head = struct.pack(f"{order}5i", kind, rows, 10**9, is_complex, 2) + b"x\0"
+    (tmp_path / "x.mat").write_bytes(head)
     monkeypatch.setattr(files, "free_memory", lambda: takes * 10**9 - 1)
     with pytest.raises(UserError, match=f"x.mat: all in it takes {takes}.0 GB of memory"):
         mat.read_mat(tmp_path / "x.mat")
+
+
+def test_variables_of_version_4_are_counted_together(tmp_path, monkeypatch):
+    bytes_ = np.arange(40, dtype=np.uint8).reshape(5, 8)
+    counts = {"a": bytes_, "long_name": bytes_.astype("i2"), "c": 1.0 * bytes_}
+    scipy.io.savemat(tmp_path / "x.mat", counts, format="4")
+    with open(tmp_path / "x.mat", "rb") as file:
+        assert mat._bytes_v4(file) == 40 * (1 + 2 + 8)
+    monkeypatch.setattr(files, "free_memory", lambda: 40 * (1 + 2 + 8))
+    for name, values in mat.read_mat(tmp_path / "x.mat").items():
+        np.testing.assert_array_equal(values, counts[name])
 
 
 def test_a_sparse_matrix_of_version_4_takes_little(tmp_path, monkeypatch):

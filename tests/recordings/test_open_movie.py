@@ -133,6 +133,12 @@ def test_files_and_datasets_of_one_movie(capsys, tmp_path, monkeypatch):
         "a stack of channels a wavelength": lambda: told(
             ["two.tif", "blue.tif"], **two, wavelengths="separate"
         ),
+        "stacks of channels, by their names": lambda: told(
+            [shutil.copy("two.tif", "two_blue.tif"), shutil.copy("two.tif", "two_violet.tif")], 2
+        ),
+        "a stack of channels that are said to be apart": lambda: told(
+            "two.tif", **two, wavelengths="separate"
+        ),
         "components": lambda: told("d.h5", dataset=["U", "SVT"]),
         "components of files": lambda: told(["U.npy", "SVT.npy"]),
         "components of files, exchanged": lambda: told(["SVT.npy", "U.npy"]),

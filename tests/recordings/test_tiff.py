@@ -99,3 +99,16 @@ def test_channels_take_turns_in_whatever_order_pages_lie(tmp_path, axes, packed,
 def test_a_tiff_file_is_known_by_its_first_bytes(tmp_path, begins, known):
     (tmp_path / "s").write_bytes(begins)
     assert tiff.is_tiff(tmp_path / "s") == known
+
+
+def test_files_of_ome_that_name_time_have_no_other_axes(tmp_path):
+    for name in ("a1.ome.tif", "a2.ome.tif"):
+        tifffile.imwrite(tmp_path / name, STACK, metadata={"axes": "TYX"}, **GRAY)
+    for path in ("a1.ome.tif", "a*.ome.tif"):
+        with pytest.raises(UserError, match=r"a1\.ome\.tif: names its axes itself; leave"):
+            read(tmp_path / path, axes="YXT")
+    for name in ("b1.ome.tif", "b2.ome.tif"):  # of rows by columns, and times as depths
+        rows = STACK.transpose(1, 2, 0)
+        tifffile.imwrite(tmp_path / name, rows, metadata={"axes": "ZYX"}, **GRAY)
+    found = read(tmp_path / "b*.ome.tif", axes="YXT")
+    np.testing.assert_array_equal(found, np.concatenate([STACK, STACK]))

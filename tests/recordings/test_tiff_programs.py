@@ -156,7 +156,9 @@ def test_channels_of_a_micromanager_stack_take_turns(tmp_path, capsys):
         save_mmstack(file, some, T, n_channels=2)
     for given in (files, files[0]):  # a list of two files is no list of two wavelengths
         np.testing.assert_array_equal(read(given, channels=2), FRAMES)
-    with pytest.raises(UserError, match="separate, but 1 files whose names do not tell 2"):
+    with pytest.raises(
+        UserError, match="separate, but one movie is named: set wavelengths: in_turn"
+    ):
         read(files, channels=2, wavelengths="separate")
     files[1].unlink()
     pages = [(1, i, 1, frame) for i, frame in enumerate(FRAMES)]  # all others were not taken

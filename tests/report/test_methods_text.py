@@ -24,6 +24,7 @@ from mesodecode.report import (
     section_words,
     shift_words,
 )
+from mesodecode.report.seeds import seeds as seeds_of
 from mesodecode.study import decoder_table, schema, targets
 from mesodecode.study import study as studies
 from mesodecode.study.kinds import KINDS
@@ -746,12 +747,29 @@ def test_seeds_of_all_that_draws_random_numbers():
     config = studies.resolve(study).config
     config["decoders"]["net"]["seed"] = 5
     config["decoders"]["null"] = config["decoders"]["lin"] | {"labels": "published", "seed": 6}
-    seeds = {name: seed for name, _, seed in methods.seeds(config, inferred=True)}
+    seeds = {name: seed for name, _, seed in seeds_of(config, inferred=True)}
     assert seeds == {
         "null": 6,
         **{"net": 5, "seq": 2021, "roi": 123, "svm": 123, "boost": 123, "shap": 123},
         **{"bootstrap": 1, "circular shifts": 1},
     }
+
+
+@pytest.mark.parametrize("target", ["pupil", "states"])
+def test_seeds_name_the_shifts_of_traces_and_states_which_are_always_made(target):
+    config = studies.resolve(STUDY).config
+    assert config["circular_shifts"] == 0
+    assert not [row for row in seeds_of(config, inferred=False) if row[0] == "circular shifts"]
+    shifts = "circular shifts", "comparison with chance", 1
+    assert shifts in seeds_of(config | {"target": target}, inferred=False)
+
+
+def test_seeds_name_searches_and_what_losses_across_cohorts_are_held_against():
+    line = {"lin": {"search": {"C": [0.01, 0.1]}, "trials": 3, "seed": 7}}
+    config = studies.resolve(STUDY).config | {"tune": line}
+    found = seeds_of(config, inferred=False, exchanged=True)
+    assert ("lin", "search for settings", 7) in found
+    assert found[-1] == ("exchanges", "what losses across cohorts go with", 1)
 
 
 @pytest.mark.parametrize(
@@ -857,7 +875,7 @@ def test_simulated_cohorts_say_what_they_differ_in():
     study = {key: value for key, value in STUDY.items() if key != "recordings"} | SIMULATED
     study["by_cohort"] = {"rig": {"simulate": {"run_signal": 0.05}}}
     assert "Cohort rig differs on purpose: run signal: 0.05." in blocks(study)["Recordings"]
-    seeds = methods.seeds(studies.resolve(study).config, False)
+    seeds = seeds_of(studies.resolve(study).config, inferred=False)
     assert seeds[0] == ("simulation", "recordings", 42)
 
 

@@ -612,7 +612,7 @@ def test_weights(tmp_path, monkeypatch):
     missing = "no file mine.pt; see pretrained: in the config"
     assert check(pretrained="file:mine.pt") == preflight.Check("weights", FAIL, missing)
     Path("mine.pt").write_bytes(b"w")
-    assert check(pretrained="file:mine.pt") == preflight.Check("weights", OK, "1 files")
+    assert check(pretrained="file:mine.pt") == preflight.Check("weights", OK, "1 file")
     write_checksum(Path("mine.pt"))
     assert check(pretrained="file:mine.pt").state == OK
     Path("mine.pt").write_bytes(b"v")
@@ -1104,7 +1104,7 @@ def test_roi_files_whose_names_are_not_those_of_the_others(tmp_path, monkeypatch
     ends = ", beside data/a1.csv; all sessions need the same ROIs in the same order (areas in the "
     ends += "config matches them by name)"
     assert turned.words == f"data/b1.csv: has ROIs in another order{ends}"
-    assert other.words == f"data/c1.csv: lacks ROI V1 and has ROI S1 more{ends} (and 1 more files)"
+    assert other.words == f"data/c1.csv: lacks ROI V1 and has ROI S1 more{ends} (and 1 more file)"
     by_name = studies.resolve(config | {"areas": "common"})
     assert [check.state for check in heads.named(by_name)] == [OK, OK]
 

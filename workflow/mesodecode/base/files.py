@@ -322,6 +322,11 @@ def _ends(path: Path) -> tuple[str, str]:
     return stem(path), path.suffix  # apart: '.' sorts after '-' and before '2'
 
 
+def counted(n: int, noun: str) -> str:
+    """Return "1 epoch" or "1,000 epochs"."""
+    return f"{n:,} {noun}{'' if n == 1 else 's'}"
+
+
 def in_words(mouse: str) -> str:
     """Return a mouse, or mice joined with +, as a sentence has it: mouse 4, mouse WT-7, mouseA."""
     mice = str(mouse).split("+")

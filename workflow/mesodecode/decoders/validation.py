@@ -110,8 +110,8 @@ def write_roles(
 def read(path: str | Path, allocation: str, valid_mouse: str) -> dict[str, SessionPredictions]:
     """Return the predictions in a file, by session.
 
-    Raises UserError if it is no such file, or not of this allocation and validation mouse;
-    FileNotFoundError if there is none.
+    Raises UserError if it is no such file, or not of this allocation and validation mouse, or of
+    several (joined by "+") not of each; FileNotFoundError if there is none.
     """
     path = Path(path)
     if not path.exists():
@@ -127,7 +127,7 @@ def read(path: str | Path, allocation: str, valid_mouse: str) -> dict[str, Sessi
             f"{path}: not predictions of validation mice ({reason}); make them again"
         ) from None
     mice = {session.mouse for session in sessions.values()}
-    if about["allocation"] != allocation or not mice <= set(split_ids(valid_mouse)):
+    if about["allocation"] != allocation or mice != {*split_ids(valid_mouse)}:
         raise UserError(
             f"{path}: predictions of mouse {', '.join(sorted(mice))} in allocation "
             f"{about['allocation']}; needs the validation mouse {valid_mouse} of {allocation}"

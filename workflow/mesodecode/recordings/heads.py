@@ -6,7 +6,7 @@ from contextlib import redirect_stderr
 from pathlib import Path
 from typing import Any
 
-from mesodecode.base.files import UserError, first_few, matching, one_line
+from mesodecode.base.files import UserError, counted, first_few, matching, one_line
 from mesodecode.base.progress import Progress
 from mesodecode.recordings.corrections.movies import signal_frames
 from mesodecode.recordings.intake import frames_of, roi_masks, with_lights, without_blank
@@ -42,10 +42,10 @@ def named(study: Study) -> list[Check]:
         if key == "ROIs" and study.roi_decoders and study.config["areas"] is None:
             faults |= _other_rois(found)
         for words, paths in faults.items():
-            more = f" (and {len(paths) - 1} more files)" if len(paths) > 1 else ""
+            more = f" (and {counted(len(paths) - 1, 'more file')})" if len(paths) > 1 else ""
             checks.append(Check(key, FAIL, f"{paths[0]}: {words}{more}"))
         if found and not faults:
-            checks.append(Check(key, OK, f"{len(found)} files {fits}"))
+            checks.append(Check(key, OK, f"{counted(len(found), 'file')} {fits}"))
     return checks
 
 

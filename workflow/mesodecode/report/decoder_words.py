@@ -7,8 +7,9 @@ reads them: ``[@holm1979]``.
 from collections.abc import Mapping
 from typing import Any
 
+from mesodecode.base.files import counted
 from mesodecode.report.applied_words import adapted, adaptive
-from mesodecode.report.phrases import LONGEST_LIST, counted, every, joined, value
+from mesodecode.report.phrases import LONGEST_LIST, every, joined, value
 from mesodecode.study import decoder_table, schema
 from mesodecode.study.kinds import KINDS
 from mesodecode.study.targets import RUN, Kind

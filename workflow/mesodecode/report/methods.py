@@ -9,6 +9,7 @@ from typing import Any
 
 import pandas as pd
 
+from mesodecode.base.files import counted
 from mesodecode.confounds import control_verdicts
 from mesodecode.report import (
     applied_words,
@@ -18,7 +19,7 @@ from mesodecode.report import (
     shift_words,
 )
 from mesodecode.report.decoder_words import listed, options
-from mesodecode.report.phrases import counted, every, joined, value
+from mesodecode.report.phrases import every, joined, value
 from mesodecode.scores import mouse_tests
 from mesodecode.study import cohort_table, decoder_table, session_ids, targets
 from mesodecode.study.kinds import KINDS
@@ -224,11 +225,12 @@ def target_words(config: Mapping[str, Any]) -> str:
 def scores(config: Mapping[str, Any]) -> str:
     """Return what is scored, and how."""
     kind = targets.kind_of(config["target"])
+    k = config["circular_shifts"] or targets.SHIFTS
     shifted = (
         "Chance is what comes of test values shifted in time, circularly, against the predictions; "
-        "p = (r + 1) / (k + 1), r of k shifts being as good or better [@phipson2010], is too small "
-        "where signals drift [@harris2020]. Means and standard deviations (of a sample) are over "
-        "allocations."
+        "p = (r + 1) / (k + 1), r of k shifts being as good or better [@phipson2010] "
+        f"(k = {k:,}, seed {mouse_tests.SEED}), is too small where signals drift "
+        "[@harris2020]. Means and standard deviations (of a sample) are over allocations."
     )
     if kind == "regression":
         return (
@@ -374,22 +376,3 @@ def software(config: Mapping[str, Any], versions: Mapping[str, str]) -> str:
         for name, key in used
     ]
     return f"Made with {joined(listed)}, in Python {versions.get('Python', '')}.".replace(" .", ".")
-
-
-def seeds(config: Mapping[str, Any], inferred: bool) -> list[tuple[str, str, int]]:
-    """Return (name, what it is, seed) of all that draws random numbers."""
-    rows = []
-    if "simulate" in config:
-        rows.append(("simulation", "recordings", config["simulate"]["seed"]))
-    for table, what in (("decoders", "decoder"), ("importance", "importance analysis")):
-        for name, s in config[table].items():
-            # a kind that draws nothing else draws whose labels are exchanged
-            draws = what != "decoder" or KINDS[decoder_table.kind_of(s)].draws
-            fixed = not draws and s["labels"] == "own"
-            if "seed" in s and not fixed:
-                rows.append((name, what, s["seed"]))
-    if inferred:
-        rows.append(("bootstrap", "test with mice as the unit", mouse_tests.SEED))
-    if config["circular_shifts"]:
-        rows.append(("circular shifts", "comparison with chance", mouse_tests.SEED))
-    return rows

@@ -27,11 +27,6 @@ def joined(items: Sequence[Any]) -> str:
     return " and ".join([", ".join(words[:-1]), words[-1]]) if len(words) > 1 else "".join(words)
 
 
-def counted(n: int, noun: str) -> str:
-    """Return "1 epoch" or "1,000 epochs"."""
-    return f"{n:,} {noun}{'' if n == 1 else 's'}"
-
-
 def every(settings: Mapping[str, Any], noun: str) -> str:
     """Return which training windows (or another noun) a decoder learns from, by its settings."""
     step = settings["frame_step"]

@@ -8,9 +8,10 @@ from typing import Any
 
 import pandas as pd
 
+from mesodecode.base.files import counted
 from mesodecode.report import corrections_words
 from mesodecode.report.decoder_words import listed
-from mesodecode.report.phrases import counted, joined
+from mesodecode.report.phrases import joined
 
 
 def recordings(config: Mapping[str, Any], cohort: pd.DataFrame) -> str:

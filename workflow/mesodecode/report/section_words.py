@@ -16,6 +16,7 @@ from mesodecode.explain import map_mice
 from mesodecode.recordings import qc
 from mesodecode.report import formats, references, summaries
 from mesodecode.report import methods as methods_text
+from mesodecode.report import seeds as seeds_drawn
 from mesodecode.scores import (
     ceiling_gaps,
     cohort_matrix,
@@ -314,7 +315,8 @@ def _doubts(table: pd.DataFrame) -> dict[str, list[str]]:
 
 def provenance(config: Mapping[str, Any], tables: Tables) -> Words:
     """The seeds of all that is drawn."""
-    return {"seeds": methods_text.seeds(config, "inference" in tables)}
+    drawn = {"inferred": "inference" in tables, "exchanged": "cohort_shift" in tables}
+    return {"seeds": seeds_drawn.seeds(config, **drawn)}
 
 
 def methods(config: Mapping[str, Any], tables: Tables) -> list[tuple[str, str]]:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from mesodecode.base.files import UserError, file_of, first_few, verify_checksum
+from mesodecode.base.files import UserError, counted, file_of, first_few, verify_checksum
 from mesodecode.running import partitions
 from mesodecode.running.partitions import Nodes, ask
 from mesodecode.running.plan import DryRun, Job
@@ -47,7 +47,8 @@ def weights(study: Study) -> Check:
     if absent:
         words = f"{', '.join(absent)} will be fetched first, where snakemake runs: needs internet"
         return Check("weights", WARN, f"{words} (or copy the file and its .sha256 there)")
-    return Check("weights", OK, f"{len(paths) + len(own)} files" if paths | own else "none needed")
+    found = len(paths) + len(own)
+    return Check("weights", OK, counted(found, "file") if found else "none needed")
 
 
 def space(needed: dict[str, int]) -> Check:

@@ -12,9 +12,10 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from mesodecode.base.files import UserError
+from mesodecode.base.files import UserError, counted
 
 STATE = re.compile(r"([A-Za-z][A-Za-z0-9_]{0,30})(?:=(.+))?")
+SHIFTS = 999  # circular shifts that say what chance is, of all but run where none are asked for
 FEWEST = 3  # named states; two are run and rest
 
 
@@ -332,7 +333,7 @@ def read_states(words: Sequence[str]) -> tuple[tuple[str, ...], dict[str, int]]:
         codes[value] = names.setdefault(match[1], len(names))
     if len(names) < FEWEST:
         raise UserError(
-            f"target_states: {len(names)} states ({', '.join(names) or 'none'}); needs three or "
-            "more, as two are decoded by target: run (behavior_labels, run_label)"
+            f"target_states: {counted(len(names), 'state')} ({', '.join(names) or 'none'}); needs "
+            "three or more, as two are decoded by target: run (behavior_labels, run_label)"
         )
     return tuple(names), codes

@@ -38,7 +38,8 @@ def run(args: argparse.Namespace) -> None:
     windows = dict(_window(word) for word in args.windows)
     sessions = [one for path in args.signals for one in signals.read(path)]
     known = {one.mouse for one in sessions}
-    lacking = [mouse for mouse in args.train_mice + args.test_mice if mouse not in known]
+    given = args.train_mice + args.valid_mice + args.test_mice
+    lacking = [mouse for mouse in given if mouse not in known]
     if lacking:
         raise UserError(f"--signals: nothing of mouse {lacking[0]}; give the file of every mouse")
     write_table(controls.decode(sessions, allocation, windows, settings), args.out)

@@ -33,5 +33,5 @@ def limits(args: argparse.Namespace, draws: int) -> dict[str, Any]:
 def add_maps(parser: argparse.ArgumentParser) -> None:
     """Add the flags of a verb that reads the maps of all allocations, and of permuted labels."""
     options.add_files(parser, "--maps", "maps of all allocations, or a list (.txt) of them")
-    words = "maps of the decoder of permuted labels"
+    words = "maps of the decoder of permuted labels, or lists (.txt) of them"
     options.add_files(parser, "--null-maps", words, required=False)

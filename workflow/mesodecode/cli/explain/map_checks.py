@@ -21,7 +21,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     files = {"type": Path, "nargs": "+", "metavar": "FILE"}
     _checks.add_maps(parser)
     options.add_files(parser, "--checks", "files of `mesodecode shap-check`")
-    words = "maps of the decoder trained with another seed; once for each"
+    words = "maps of the decoder trained with another seed, or lists of them; once for each"
     add("--seed-maps", **files, action="append", default=[], help=words)
     add("--name", default="importance", help="name in the figure's title (default: importance)")
     options.add_out(parser, "TSV to write")

@@ -32,7 +32,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add = parser.add_argument
     words = "files of `mesodecode shap` or shap-pixels, or a list (.txt) of them"
     options.add_files(parser, "--maps", words)
-    words = "maps of the same decoder trained on permuted labels"
+    words = "the same of that decoder trained on permuted labels, files or lists"
     options.add_files(parser, "--null-maps", words, required=False)
     add("--name", default="importance", help="name in the figure's title (default: importance)")
     options.add_out(parser, "TSV to write")
@@ -55,7 +55,7 @@ def run(args: argparse.Namespace) -> None:
     maps = [shap_files.read(path) for path in listed(args.maps)]
     mean, table = shap_tables.mean_map(maps), shap_tables.roi_table(maps)
     if args.null_maps:
-        null = [shap_files.read(path) for path in args.null_maps]
+        null = [shap_files.read(path) for path in listed(args.null_maps)]
         shap_tables.check_alike([*maps, *null])
         sums = shap_tables.roi_sums(maps), shap_tables.roi_sums(null)
         table = table.join(map_measures.real_against_permuted(*sums))

@@ -21,8 +21,11 @@ HELP = "score predictions of a trace (R²) or of named states (macro AUC)"
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     add = parser.add_argument
     add_scored(parser)
-    words = "circular shifts of the test values that say what chance is (default: 999)"
-    add("--shifts", type=int, default=999, metavar="K", help=words)
+    from mesodecode.study import targets
+
+    words = "circular shifts of the test values that say what chance is "
+    words += f"(default: {targets.SHIFTS})"
+    add("--shifts", type=int, default=targets.SHIFTS, metavar="K", help=words)
     options.add_out(parser, "table, a row an allocation")
     options.add_out(parser, "table, a row a test session", "--sessions")
     options.add_out(

@@ -99,7 +99,9 @@ def open_movie(
         in_each = channels if len(groups) == 1 else 1
         assumed = wavelengths == "auto" and in_each != 1
         movies = [
-            stack.enter_context(_one_after_the_other(group, asked, in_each, assumed=assumed))
+            stack.enter_context(
+                _one_after_the_other(group, asked, in_each, assumed=assumed, of=len(groups))
+            )
             for group in groups.values()
         ]
         yield movies[0] if len(movies) == 1 else InterleavedMovie(movies, list(groups))
@@ -107,11 +109,12 @@ def open_movie(
 
 @contextmanager
 def _one_after_the_other(
-    sources: list[_Source], asked: Asked, channels: int | None, *, assumed: bool
+    sources: list[_Source], asked: Asked, channels: int | None, *, assumed: bool, of: int
 ) -> Iterator[Movie]:
+    """Open files as one movie, which is one `of` so many wavelengths, each in its own files."""
     files = [source.file for source in sources]
     if len(sources) == 1:
-        with _open_one(sources[0], asked, channels) as movie:
+        with _open_one(sources[0], asked, channels, of) as movie:
             check_begins(files[0], movie, 0)
             yield movie
         return
@@ -123,7 +126,7 @@ def _one_after_the_other(
                 yield movie
                 return
     opened = [
-        (source.file, partial(_open_one, source, asked, channels, True)) for source in sources
+        (source.file, partial(_open_one, source, asked, channels, of, True)) for source in sources
     ]
     if assumed:
         say(
@@ -253,6 +256,11 @@ def _apart(
         named = {str(name): some for name, some in zip(given, found, strict=True)}
     elif wavelengths == "separate" and named is None and len(files) == channels:
         named = {file.name: [file] for file in files}
+    if named is None and len(files) == 1:
+        raise UserError(
+            f"{given[0]}: wavelengths: separate, but one movie is named: set wavelengths: in_turn "
+            f"if {channels} channels take turns in it, or name a file, folder or pattern for each"
+        )
     if named is None:
         raise UserError(
             f"{given[0]}: wavelengths: separate, but {len(files)} files whose names do not tell "
@@ -276,12 +284,21 @@ def _say_which(named: Mapping[str, object], path: str | Path) -> None:
 
 @contextmanager
 def _open_one(
-    source: _Source, asked: Asked, channels: int | None, alone: bool = False
+    source: _Source, asked: Asked, channels: int | None, of: int, alone: bool = False
 ) -> Iterator[Movie]:
-    """Open a file as a movie. Raises UserError if it holds other channels than are asked for."""
+    """Open a file as a movie, one `of` so many wavelengths in files of their own.
+
+    Raises UserError if it holds other channels than are asked for.
+    """
     file, asked = source.file, replace(asked, datasets=source.names, alone=alone)
     with _of_format(file, asked) as movie:
         check_frame(movie)
+        if movie.channels > 1 and of > 1:
+            raise UserError(
+                f"{file}: a stack of {movie.channels} channels, but taken for one of {of} "
+                "wavelengths in files of their own: set wavelengths: in_turn if the files follow "
+                "each other in time, or name the one that is the movie"
+            )
         if movie.channels not in (1, channels) and channels is not None:
             raise UserError(
                 f"{file}: a stack of {movie.channels} channels; needs frames of one channel: set "

@@ -13,7 +13,12 @@ from mesodecode.recordings.readers.clocks import Frames
 from mesodecode.recordings.readers.intervals import joined, say_ends
 from mesodecode.recordings.readers.run_labels import states_of
 from mesodecode.recordings.readers.samples import Trace
-from mesodecode.recordings.readers.speeds import speed_of, speed_of_position, speed_of_wheel
+from mesodecode.recordings.readers.speeds import (
+    check_use,
+    speed_of,
+    speed_of_position,
+    speed_of_wheel,
+)
 from mesodecode.recordings.readers.traces import read_variables
 
 # Looked for where the config names nothing; the first are the names of Ajioka et al. 2024.
@@ -170,9 +175,11 @@ def _speed(
     counts a turn, and circumference.
     """
     if "encoder" in found:
+        check_use(found["encoder"], unit, offset, scale)
         return speed_of_wheel(found["encoder"], *wheel, threshold=threshold, decides=decides)
     if "position" in found:
         traces = [trace for role, trace in found.items() if role.startswith("position")]
+        check_use(traces[0], None, offset)
         return speed_of_position(
             traces, unit=unit, scale=scale, threshold=threshold, decides=decides
         )

@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
+from typing import BinaryIO
 
 import h5py
 import numpy as np
@@ -21,6 +22,7 @@ from mesodecode.recordings.readers import hdf5, pixels
 from mesodecode.recordings.readers.arrays import EMPTY, Held, Unreadable, note_of, unreadable
 
 COMPRESSED = 15  # type of a variable of version 5
+BYTES_V4 = dict(enumerate((8, 4, 4, 2, 2, 1)))  # of a number of each type of version 4
 OBJECT = 0xDD000000  # with which the numbers that stand for an object begin
 USUAL = "YXT"  # height x width x frames: how MATLAB keeps a movie
 
@@ -159,13 +161,10 @@ def _bytes_v5(path: str | Path) -> int:
     A variable begins with its size. A compressed one has the size that it unpacks to inside, as
     the first that is unpacked ("MAT-File Format", The MathWorks, tables 1-1 and 1-2).
     """
-    import scipy.io
-
     with open(path, "rb") as file:
         order = {b"IM": "<II", b"MI": ">II"}.get(file.read(128)[126:])
-        if order is None:  # version 4: numbers
-            heads = scipy.io.whosmat(path)
-            return sum(8 * math.prod(shape) for _, shape, kind in heads if kind == "double")
+        if order is None:
+            return _bytes_v4(file)
         total, end = 0, os.fstat(file.fileno()).st_size
         while len(tag := file.read(8)) == 8:
             kind, size = struct.unpack(order, tag)
@@ -176,6 +175,26 @@ def _bytes_v5(path: str | Path) -> int:
             else:
                 total += following - file.tell()
             file.seek(following)
+    return total
+
+
+def _bytes_v4(file: BinaryIO) -> int:
+    """Return the bytes that the variables of a file of version 4 take, as their heads say.
+
+    A head is five numbers: MOPT, of whose digits the tens are the type, rows, columns, whether
+    numbers are complex, and the length of the name ("MAT-File Format", The MathWorks, chapter 2).
+    """
+    file.seek(0)
+    first = struct.unpack("<i", file.read(4).ljust(4, b"\0"))[0]
+    order = "<5i" if 0 <= first <= 5000 else ">5i"
+    total, end = 0, os.fstat(file.fileno()).st_size
+    file.seek(0)
+    while len(head := file.read(20)) == 20:
+        kind, rows, columns, is_complex, name = struct.unpack(order, head)
+        each = BYTES_V4.get(kind // 10 % 10, 0) * (1 + (is_complex == 1))
+        takes = each * max(rows, 0) * max(columns, 0)
+        total += takes
+        file.seek(min(file.tell() + max(name, 0) + takes, end))
     return total
 
 

@@ -26,6 +26,7 @@ OTHER = re.compile(  # units that are no speed in m/s, in brackets behind a name
     r"(/|per)\s*(s|sec|seconds?|min|minutes?|h|hr|hours?|frames?|samples?)\.?$"
     r"|^(rpm|rps|mph|kmh|m?v|volts?|counts?|ticks|a\.?u\.?)$"
 )
+_COUNTS = re.compile(r"encoder|rotary|counts?|ticks?", re.I)  # names of what is no speed yet
 FASTEST = 500.0  # cm/s; no mouse is as fast, so that the counts or their settings are wrong
 NOISY = 0.03  # share of frames in which only noise turns the wheel the other way
 COUNTED = (
@@ -74,6 +75,7 @@ def speed_of(
         )
     if decides:
         _check_fast(trace, speed, said, _counted)
+        _doubt_counts(trace, said)
         _say_noise(trace, velocity, threshold)
     return speed
 
@@ -81,9 +83,7 @@ def speed_of(
 def _factor(trace: Trace, unit: str | None, scale: float | None) -> tuple[float, bool]:
     """Return the cm/s of one of the trace's unit, and whether anything says so."""
     if scale is not None:
-        if unit is not None:
-            raise UserError(f"{trace.path}: speed_unit and speed_scale are given; leave one out")
-        return scale, True
+        return _one_of(trace, unit, scale), True
     unit = unit or _named(trace.name) or getattr(trace.data, "unit", None)
     factor = in_cm_s(unit or "cm/s")
     if factor is None:
@@ -93,6 +93,25 @@ def _factor(trace: Trace, unit: str | None, scale: float | None) -> tuple[float,
             f"speed_offset{COUNTED if re.fullmatch('counts?|ticks', unit, re.I) else ''}"
         )
     return factor, unit is not None
+
+
+def _one_of(trace: Trace, unit: str | None, scale: float) -> float:
+    """Return the scale. Raises UserError if a unit is given beside it, or it makes no speed."""
+    if unit is not None:
+        raise UserError(f"{trace.path}: speed_unit and speed_scale are given; leave one out")
+    if not scale:
+        raise UserError(f"{trace.path}: speed_scale: 0 makes every speed 0; needs another number")
+    return scale
+
+
+def check_use(trace: Trace, unit: str | None, offset: float, scale: float | None = None) -> None:
+    """Raise UserError for a setting of a recorded speed that would be passed over in silence."""
+    given = {"speed_unit": unit, "speed_scale": scale, "speed_offset": offset or None}
+    for name in (name for name, value in given.items() if value is not None):
+        raise UserError(
+            f"{trace.path}: the speed is that of {trace.name}, of which {name} says nothing; leave "
+            f"{name} out, or behavior_encoder and behavior_position if a speed is recorded"
+        )
 
 
 def _named(name: str) -> str | None:
@@ -136,8 +155,39 @@ def _check_fast(
 
 def _counted(trace: Trace) -> str:
     """Return words for what may be an encoder's counts: by its name, or as numbers are whole."""
-    named = re.search(r"encoder|rotary|counts?|ticks?", trace.name, re.I)
-    return COUNTED if named or not np.mod(trace.numbers(), 1).any() else ""
+    return COUNTED if _COUNTS.search(trace.name) or not np.mod(trace.numbers(), 1).any() else ""
+
+
+def _doubt_counts(trace: Trace, said: bool) -> None:
+    """Say that a speed may be a wheel's counts, which no limit tells where a turn has few.
+
+    They rise or fall, and begin anew at once, again and again; no mouse stops so, and starts never.
+    """
+    values = trace.numbers().astype(np.float64)
+    if len(values) < 2 or np.mod(values, 1).any():
+        return
+    back, one_way, apart = _turns(values)
+    if one_way and apart:
+        how = f"goes from {values[back[0]]:g} to {values[back[0] + 1]:g} between two samples, "
+        how += f"{len(back)} times so, as a wheel's counts do that begin anew each turn"
+    elif _COUNTS.search(trace.name) and not said:
+        how = "is of whole numbers, and named as an encoder's counts"
+    else:
+        return
+    doubt(trace.path, f"{trace.name} {how}: taken to be a speed{COUNTED}")
+
+
+def _turns(values: np.ndarray) -> tuple[np.ndarray, bool, bool]:
+    """Return which steps (n,) are of more than half the range, and whether values begin anew there.
+
+    First that these go one way, then that they are two or more, far larger than any other step.
+    """
+    steps, span = np.diff(values), float(np.ptp(values))
+    size, jumps = np.abs(steps), np.abs(steps) > span / 2
+    back = np.flatnonzero(jumps)
+    one_way = abs(np.sign(steps[jumps]).sum()) == len(back) > 0
+    apart = len(back) > 1 and size[jumps].min() > 3 * size[~jumps].max(initial=0)
+    return back, bool(one_way), bool(apart)
 
 
 def _say_noise(trace: Trace, velocity: np.ndarray, threshold: float) -> None:
@@ -218,12 +268,13 @@ def speed_of_position(
 
     That of a frame is the straight way between its beginning and its end, by its duration. Samples
     that are NaN are interpolated, and a line says so. `scale` is the cm of one of its unit, else
-    `unit` is that of its speed; None takes the file's. Raises UserError if the unit is not known,
-    more than `UNKNOWN` of the samples are NaN, or the mouse would be faster than any.
+    `unit` is that of its speed; None takes the file's. Raises UserError if the unit is not known or
+    given beside a scale, more than `UNKNOWN` of the samples are NaN, or the mouse would be faster
+    than any.
     """
     first = traces[0]
     own = getattr(first.data, "unit", None)
-    factor = scale or in_cm_s(unit or f"{own}/s")
+    factor = in_cm_s(unit or f"{own}/s") if scale is None else _one_of(first, unit, scale)
     if factor is None:
         shown = f"its unit is {own}" if own else "its unit is not said"
         raise UserError(
@@ -254,12 +305,8 @@ def _check_laps(trace: Trace, way: np.ndarray, time: np.ndarray) -> None:
     Then it goes back by most of its range, always the same way, faster than any mouse or
     time and again far more than in any other step.
     """
-    steps, span = np.diff(way), float(np.ptp(way))
-    size, jumps = np.abs(steps), np.abs(steps) > span / 2
-    back = np.flatnonzero(jumps)
-    one_way = abs(np.sign(steps[jumps]).sum()) == len(back) > 0
-    fast = (size[jumps] > FASTEST * np.diff(time)[jumps]).all()
-    apart = len(back) > 1 and size[jumps].min() > 3 * size[~jumps].max(initial=0)
+    back, one_way, apart = _turns(way)
+    fast = (np.abs(np.diff(way)[back]) > FASTEST * np.diff(time)[back]).all()
     if one_way and (fast or apart):
         raise UserError(
             f"{trace.path}: {trace.name} goes from {way[back[0]]:.4g} to {way[back[0] + 1]:.4g} cm "

@@ -78,6 +78,12 @@ class TiffMovie(Movie):
                 f"{path}: {len(tif.pages)} pages for {self.shape[0]} frames; truncated?"
             )
 
+    def tells_time(self) -> bool:
+        """Whether OME metadata name an axis of time, also where they are not gone by."""
+        first = self._tif.pages[0]
+        found = re.search(r"\bSizeT\s*=\s*.(\d+)", first.description) if first.is_ome else None
+        return bool(found) and int(found[1]) > 1
+
     def _image(self, image: str | None) -> tifffile.TiffPageSeries:
         """Return the series of pages that is meant."""
         series, pages = self._tif.series, self._tif.pages
@@ -250,7 +256,7 @@ def _has_channels(tif: tifffile.TiffFile) -> bool:
 
 def _along(movie: Movie, axes: str) -> Movie:
     """Return a movie whose pages are not its frames, but rows or columns of all of them."""
-    if not isinstance(movie, TiffMovie) or "T" in movie.named:
+    if not isinstance(movie, TiffMovie) or "T" in movie.named or movie.tells_time():
         raise UserError(f"{movie.path}: names its axes itself; leave movie_axes out")
     return ArrayMovie(
         movie.path, movie.dtype, axes_of(movie.shape, axes, "TYX", movie.path), movie.part

@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path, PurePosixPath
 
 from mesodecode.base import name_dates
-from mesodecode.base.files import UserError, first_few
+from mesodecode.base.files import UserError, counted, first_few
 from mesodecode.study.discovery import file_names as names
 from mesodecode.study.discovery import links
 from mesodecode.study.discovery.by_clock import pair_by_clock
@@ -319,7 +319,7 @@ def _say_movies_of_several(
         movie = sessions[i].path
         shown = [shlex.quote(str(PurePosixPath(found.folder, path))) for path in paths]
         whole = shlex.quote(str(PurePosixPath(found.folder, paths[0].with_name(movie.stem))))
-        more = f" (and {len(several) - 1} movies more)" if len(several) > 1 else ""
+        more = f" (and {counted(len(several) - 1, 'movie')} more)" if len(several) > 1 else ""
         note = (
             f"FILL IN: {movie} has {len(paths)} files of behavior, {paths[0]} to {paths[-1]}{more}"
             ": a movie of several sessions? A session is all frames of its movie. Either join the "
