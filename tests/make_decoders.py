@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import functools
+
 import h5py
 import numpy as np
 import torch
@@ -53,17 +55,24 @@ def slow_image(recording, t):
     return torch.tensor(x, dtype=torch.float32)[None]
 
 
-def trained_cnn(**mice):
-    """Return a CNN with BatchNorm statistics and outputs of every probability."""
+@functools.cache
+@torch.no_grad()
+def _state_of_cnn():
     torch.manual_seed(3)
     model = CNNDecoder(TINY).train()
     for _ in range(30):
         model(torch.randn(16, 3, SIDE, SIDE))
-    with torch.no_grad():
-        model.net.get_classifier().weight *= 20
+    model.net.get_classifier().weight *= 20
+    return model.state_dict()
+
+
+def trained_cnn(**mice):
+    """Return a CNN with BatchNorm statistics and outputs of every probability."""
     mice = {"train_mice": ("m1",), "valid_mice": ("m2",)} | mice
     settings = {"backbone": TINY, "pretrained": "none"}
-    return Trained("cnn", settings, mice["train_mice"], mice["valid_mice"], model.state_dict())
+    state = {name: value.clone() for name, value in _state_of_cnn().items()}
+    torch.manual_seed(3)  # whatever is drawn next is so for the first and for later callers
+    return Trained("cnn", settings, mice["train_mice"], mice["valid_mice"], state)
 
 
 def trained_rnn(train_mice=("m1",), valid_mice=("m2",)):

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import matplotlib as mpl
 import numpy as np
 import pandas as pd
 import pytest
 from matplotlib.figure import Figure
+from matplotlib.layout_engine import ConstrainedLayoutEngine
 from PIL import Image
 
 from mesodecode.base import plots
@@ -112,6 +114,21 @@ def test_both_files_say_what_they_show_and_keep_a_name_with_a_dot(figure, tmp_pa
     assert "<dc:date>" not in drawing  # or no two files would be the same
     assert image.info["Title"] == "Losses" and image.info["Description"] == "n = 3 & more"
     assert round(image.info["dpi"][0]) == 300
+
+
+def test_a_figure_is_laid_out_once_for_both_files_whatever_a_user_set(tmp_path, monkeypatch):
+    execute, done = ConstrainedLayoutEngine.execute, []
+
+    def noted(engine, figure):
+        done.append(execute(engine, figure))
+
+    monkeypatch.setattr(ConstrainedLayoutEngine, "execute", noted)
+    with mpl.rc_context({"figure.autolayout": True}), plots.new_figure(60, 40) as figure:
+        label = figure.add_subplot().set_ylabel("AUC", fontsize=20)
+        assert label.get_window_extent(figure.canvas.get_renderer()).x0 < 0  # cut off
+        plots.save(figure, tmp_path / "x", title="t", caption="c")
+    assert len(done) == 1 and figure.get_layout_engine() is None
+    assert label.get_window_extent(figure.canvas.get_renderer()).x0 > 0
 
 
 def test_text_can_be_measured_while_a_figure_is_drawn():

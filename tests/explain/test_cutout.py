@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import functools
 import itertools
 from types import SimpleNamespace
@@ -336,12 +337,18 @@ def test_the_blur_is_a_share_of_the_shorter_side(size):
 # Against one image and one window at a time -----------------------------------------------------
 
 
-def interpolated(frame, mask):
-    """Return a frame whose masked pixels solve the dense equations of ROAD, without noise."""
-    y, x = (axis.ravel() for axis in np.mgrid[: mask.shape[0], : mask.shape[1]])
+@functools.cache
+def neighbours(height, width):
+    """Return the weights of ROAD (H W, H W), pixel by pixel."""
+    y, x = (axis.ravel() for axis in np.mgrid[:height, :width])
     apart = np.maximum(abs(y[:, None] - y), abs(x[:, None] - x))
     weights = np.where(apart == 1, np.where((y[:, None] == y) | (x[:, None] == x), 2.0, 1.0), 0)
-    weights /= weights.sum(1, keepdims=True)
+    return weights / weights.sum(1, keepdims=True)
+
+
+def interpolated(frame, mask):
+    """Return a frame whose masked pixels solve the dense equations of ROAD, without noise."""
+    weights = neighbours(*mask.shape)
     inside, values = mask.ravel(), frame.ravel().astype(np.float64)
     if inside.any():
         left = np.eye(inside.sum()) - weights[inside][:, inside]
@@ -394,7 +401,8 @@ def slow_scores(
     return intact, np.array([auc(mask) for mask in masks.areas]), len(used)
 
 
-def decoders(kind):
+@functools.cache
+def trained():
     torch.manual_seed(3)
     cnn = CNNDecoder("test_efficientnet")
     frames, _ = movie(64, seed=9)
@@ -402,8 +410,11 @@ def decoders(kind):
     with torch.no_grad():  # gives BatchNorm statistics, without which all logits are nearly equal
         for _ in range(10):
             cnn.train()(normal.unfold(0, 3, 1).permute(0, 3, 1, 2))
-    cnn.eval()
-    rnn = RNNDecoder(cnn.n_features, cell="gru", hidden_size=8).eval()
+    return cnn.eval(), RNNDecoder(cnn.n_features, cell="gru", hidden_size=8).eval()
+
+
+def decoders(kind):
+    cnn, rnn = copy.deepcopy(trained())
     return {"cnn": cnn, "pair": (cnn, rnn), "finetuned": CNNRNNDecoder(cnn, rnn).eval()}[kind]
 
 

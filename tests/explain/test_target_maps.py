@@ -188,6 +188,12 @@ def test_a_decoder_explains_recordings_of_its_own_target_alone():
 # What is planted
 
 
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory) -> Path:
+    """Where the simulated sessions lie, each made once."""
+    return tmp_path_factory.mktemp("simulated")
+
+
 @functools.cache
 def simulated(mouse: str, folder: Path):
     """A simulated session with a pupil; its file of truth."""
@@ -223,10 +229,10 @@ def fitted(target: Target, folder: Path) -> Trained:
 
 
 @pytest.mark.parametrize("kind", ["pupil", "states"])
-def test_what_a_simulation_plants_is_found_and_a_wrong_map_is_flagged(tmp_path, kind):
+def test_what_a_simulation_plants_is_found_and_a_wrong_map_is_flagged(folder, kind):
     target = Target("pupil", unit="px") if kind == "pupil" else NAMED
-    network = fitted(target, tmp_path)
-    tested = {mouse: planted(mouse, target, tmp_path) for mouse in MICE}
+    network = fitted(target, folder)
+    tested = {mouse: planted(mouse, target, folder) for mouse in MICE}
     maps = [
         shap_maps.shap_map(network, [one], [], ANALYSIS, decoder="x") for one in tested.values()
     ]
@@ -234,7 +240,7 @@ def test_what_a_simulation_plants_is_found_and_a_wrong_map_is_flagged(tmp_path, 
     index.names = ["allocation", "test_mouse"]
     rois = pd.Index(map(str, maps[0].roi), name="ROI")
     right = pd.DataFrame([m.mean_abs.sum(axis=0) for m in maps], index, rois)
-    running = truth.planted_rois([simulated("d", tmp_path)[1]], maps[0].roi)
+    running = truth.planted_rois([simulated("d", folder)[1]], maps[0].roi)
     wrong = right.mean().to_numpy() * 0 + running * (kind == "pupil") + np.arange(50) / 1e3
     wrong = pd.DataFrame([wrong] * 3, index, rois)
     tables = {}
@@ -243,7 +249,7 @@ def test_what_a_simulation_plants_is_found_and_a_wrong_map_is_flagged(tmp_path, 
             map_check.check_shap(
                 *(network, [one], [], ANALYSIS),
                 **{"maps": scores, "signed": maps, "limit": 200},
-                truth=[simulated(mouse, tmp_path)[1]],
+                truth=[simulated(mouse, folder)[1]],
             )
             for mouse, one in tested.items()
         ]
@@ -268,8 +274,8 @@ def test_what_a_simulation_plants_is_found_and_a_wrong_map_is_flagged(tmp_path, 
         assert "planted signs" not in right.index
 
 
-def test_carriers_of_a_target_are_those_that_the_simulation_gave_it(tmp_path):
-    _, path = simulated("d", tmp_path)
+def test_carriers_of_a_target_are_those_that_the_simulation_gave_it(folder):
+    _, path = simulated("d", folder)
     with h5py.File(path) as file:
         running, pupil = ({*file.attrs[f"{kind}_rois"].tolist()} for kind in ("signal", "pupil"))
     for target, expected in (
@@ -456,13 +462,13 @@ def test_states_of_windows_and_of_each_image_alone(monkeypatch):
 
 
 @pytest.mark.parametrize("kind", ["pupil", "states"])
-def test_cut_outs_of_a_simulation_name_what_was_planted(tmp_path, kind):
+def test_cut_outs_of_a_simulation_name_what_was_planted(tmp_path, folder, kind):
     """Through all verbs: fitted, cut out, summarised, compared and checked."""
     target = Target("pupil", unit="px") if kind == "pupil" else NAMED
     files = {}
     for mouse in ("a", "b", *MICE):
-        made, _ = simulated(mouse, tmp_path)
-        one = planted(mouse, target, tmp_path)
+        made, _ = simulated(mouse, folder)
+        one = planted(mouse, target, folder)
         files[mouse] = write(tmp_path / f"{mouse}.h5", one, made.frames)
 
     def run(verb, *words):
@@ -477,7 +483,7 @@ def test_cut_outs_of_a_simulation_name_what_was_planted(tmp_path, kind):
         words = ["--weights", tmp_path / "w.npz", "--recordings", files[mouse], *about]
         run("cutout", *words, "--decoder", "lin", "--out", out)
         checked = ["--maps", *made] if out == made[-1] else ["--maps", out]
-        checked += ["--truth", tmp_path / f"{mouse}_s1_truth.h5", "--frames", 200, "--draws", 3]
+        checked += ["--truth", folder / f"{mouse}_s1_truth.h5", "--frames", 200, "--draws", 3]
         run("cutout-check", *words, *checked, "--out", tmp_path / f"{mouse}.check.h5")
     run("cutout-summary", "--scores", *made, "--recording", files["d"], *about, "--out",
         tmp_path / "t.tsv", "--sessions", tmp_path / "se.tsv", "--signed", tmp_path / "s.tsv",
@@ -495,7 +501,7 @@ def test_cut_outs_of_a_simulation_name_what_was_planted(tmp_path, kind):
     sides = {*pd.read_csv(tmp_path / "s.tsv", sep="\t")} & {"in_run", "in_high", "in_walk"}
     assert sides == ({"in_high"} if kind == "pupil" else {"in_walk"})
     squares = cutout_masks.squares(32, 32, size=8, stride=4).areas
-    path = [tmp_path / "d_s1_truth.h5"]
+    path = [folder / "d_s1_truth.h5"]
     found = {
         name: map_measures.planted_truth(
             table["mean"].to_numpy(), truth.planted_masks(path, squares, name)
@@ -510,6 +516,6 @@ def test_cut_outs_of_a_simulation_name_what_was_planted(tmp_path, kind):
     assert last.moved.mean() > last.moved_random.mean()
     assert last.apart.mean() > max(0, last.apart_random.mean())
     # recordings of another target than the decoder's
-    other = write(tmp_path / "other.h5", planted("d", Target("x"), tmp_path), made=None)
+    other = write(tmp_path / "other.h5", planted("d", Target("x"), folder), made=None)
     words = ["--weights", tmp_path / "w.npz", "--recordings", other, *about, "--decoder", "lin"]
     assert cli.main(["cutout", *map(str, words), "--out", str(tmp_path / "none.tsv")]) == 1

@@ -16,6 +16,7 @@ from matplotlib.lines import Line2D
 from mesodecode.base.files import atomic_path
 
 MM = 1 / 25.4  # inches
+DPI = 300  # of PNG files
 STYLE = {
     "font.family": "DejaVu Sans",  # comes with matplotlib: the layout is the same everywhere
     "font.size": 7,
@@ -24,6 +25,7 @@ STYLE = {
     "axes.spines.right": False,
     "xtick.major.width": 0.6,
     "ytick.major.width": 0.6,
+    **{"figure.autolayout": False, "figure.constrained_layout.use": False},  # whatever a user set
     "svg.fonttype": "none",
     "svg.hashsalt": "mesodecode",
 }
@@ -67,9 +69,15 @@ def low_to_high(values: Collection[float]) -> str:
 
 def save(figure: Figure, prefix: str | Path, *, title: str, caption: str) -> list[Path]:
     """Write `prefix`.svg and `prefix`.png (300 dpi), with title and caption inside both."""
+    engine = figure.get_layout_engine()
+    if engine is not None:  # once; savefig would, and draw all for it, for each of the files
+        figure.dpi = DPI
+        with mpl.rc_context(STYLE):
+            engine.execute(figure)
+            figure.set_layout_engine(None)
     formats = {
         ".svg": {"metadata": {"Title": title, "Description": caption, "Date": None}},
-        ".png": {"metadata": {"Title": title, "Description": caption}, "dpi": 300},
+        ".png": {"metadata": {"Title": title, "Description": caption}, "dpi": DPI},
     }
     paths = []
     for suffix, options in formats.items():
