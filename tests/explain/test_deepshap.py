@@ -568,10 +568,10 @@ SIDEWAYS = {
 }
 
 
-@pytest.mark.parametrize("frames", [5, 30])
+@pytest.mark.parametrize("frames", [5, 8, 24, 30])
 @pytest.mark.parametrize("made", SIDEWAYS.values(), ids=SIDEWAYS)
 def test_an_axis_before_that_of_the_windows_is_refused(made, frames):
-    """Of fewer frames and of more than the 24 of three windows and four references in pairs."""
+    """Of any length: also of 8, four references and a window with each, and of 24, of all three."""
 
     class Sideways(nn.Module):
         def forward(self, windows):
@@ -579,6 +579,24 @@ def test_an_axis_before_that_of_the_windows_is_refused(made, frames):
 
     with pytest.raises(UserError, match="puts another axis before the windows of a batch"):
         deep_shap(Sideways(), *data(frames=frames))
+
+
+@pytest.mark.parametrize("frames", [5, 8])
+def test_frames_flattened_before_the_windows_are_refused_and_after_them_are_not(frames):
+    class Flattened(nn.Module):
+        def forward(self, windows):
+            found = windows if self.first else windows.transpose(0, 1)
+            found = found.reshape(-1, windows.shape[2]).tanh().unflatten(0, found.shape[:2])
+            return found.sum((1, 2) if self.first else (0, 2))
+
+    network = Flattened()
+    network.first = True
+    windows, background = data(frames=frames)
+    values, base = deep_shap(network, windows, background, output="logit")
+    np.testing.assert_allclose(base + values.sum((1, 2)), network(windows), atol=1e-5)
+    network.first = False
+    with pytest.raises(UserError, match="puts another axis before the windows of a batch"):
+        deep_shap(network, windows, background)
 
 
 @pytest.mark.parametrize("output", ["probability", "logit"])

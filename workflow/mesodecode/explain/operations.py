@@ -52,6 +52,10 @@ MOVING = {
     *_words("pixel_shuffle pixel_unshuffle channel_shuffle"),
 }
 PRODUCTS = {"mul", "rmul", "imul", "multiply"}
+SIDEWAYS = (
+    "Deep SHAP: the network puts another axis before the windows of a batch; its forward() must "
+    "keep them first"
+)
 RECURRENT = {"gru": 3, "lstm": 4, "rnn_tanh": 1, "rnn_relu": 1}
 
 
@@ -76,6 +80,7 @@ class Rules(TorchFunctionMode):
     def __init__(self, network: nn.Module, batch: int) -> None:
         super().__init__()
         self.network, self.batch = network, batch
+        self.firsts: list[Tensor] = []  # sums over the first half of what operations are given
 
     def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         kwargs = kwargs or {}
@@ -116,10 +121,10 @@ class Rules(TorchFunctionMode):
 
     def _check(self, *given: Tensor) -> None:
         if any(tensor.ndim == 0 or len(tensor) % self.batch for tensor in given):
-            raise UserError(
-                "Deep SHAP: the network puts another axis before the windows of a batch; its "
-                "forward() must keep them first"
-            )
+            raise UserError(SIDEWAYS)
+        if self.batch == 2:
+            halves = [tensor.detach()[: len(tensor) // 2].double() for tensor in given]
+            self.firsts += [torch.stack((half.sum(), half.abs().sum())) for half in halves]
 
     def _called(self, name: str) -> str:
         """Return the name of an operation, and of the layer that it is, if that can be told."""
@@ -221,11 +226,31 @@ def _step(name: str, of_input: Any, of_state: Any, state: tuple[Tensor, ...]) ->
     return (gates[0].tanh() if name == "rnn_tanh" else gates[0].relu(),)
 
 
+def _check_first(explained: nn.Module, window: Tensor, background: Tensor) -> None:
+    """Raise UserError unless windows stay before any other axis, of whatever length.
+
+    Then the first half of what each operation is given is the same whatever the reference is.
+    """
+    away = (background - window).flatten(1).abs().amax(1).argmax()
+    seen = []
+    for reference in (window, background[away]):
+        with torch.enable_grad(), Rules(explained, 2) as rules:
+            explained(torch.stack((window, reference)).requires_grad_())
+        seen.append(torch.stack(rules.firsts) if rules.firsts else torch.zeros(1, 2))
+    if len(seen[0]) != len(seen[1]):  # it goes other ways by what it is given
+        return
+    moved = (seen[0] - seen[1]).abs().amax(1)
+    if (moved > NEAR * seen[0][:, 1]).any():
+        raise UserError(SIDEWAYS)
+
+
 def values(explained: nn.Module, windows: Tensor, background: Tensor) -> Tensor:
     """Return the values of windows (N, …) float64, means over the background (B, …).
 
-    `explained` gives one number a window. Raises UserError if an operation has no rule.
+    `explained` gives one number a window. Raises UserError if an operation has no rule, or the
+    network puts another axis before the windows.
     """
+    _check_first(explained, windows[0], background)
     pairs = max(1, PAIR_NUMBERS[windows.device.type] // windows[0].numel())
     total = torch.zeros(windows.shape, dtype=torch.float64, device=windows.device)
     for window, value in zip(windows, total, strict=True):
