@@ -207,3 +207,35 @@ def test_a_text_with_rows_of_numbers_is_a_table(tmp_path, lines, role):
     (tmp_path / "m1.txt").write_text("\n".join([*lines, "cut"]))
     found = file_roles.by_role({PurePosixPath("m1.txt"): 40}, tmp_path)
     assert [name for name, files in found.items() if files] == [role]
+
+
+@pytest.mark.parametrize(
+    ("files", "movies", "behavior"),
+    [
+        ("m1/brain/r.tif m1/facecam/r.tif", "m1/brain/r.tif", ""),
+        ("m1/brain.tif m1/m1_pupil.tif eyecam/m1/0.tif", "m1/brain.tif", ""),
+        ("m1/brain_movie.h5 body/m1_movie.h5", "m1/brain_movie.h5", ""),
+        ("brain/U.npy brain/SVT.npy face/m1.tif", "", ""),  # the components are the movie
+        ("m1/facecam/r.tif m2/facecam/r.tif", "m1/facecam/r.tif m2/facecam/r.tif", ""),
+        ("m1/side/r.tif m1/top/r.tif", "m1/side/r.tif m1/top/r.tif", ""),
+        ("m1.nwb m1_face.nwb", "m1.nwb m1_face.nwb", ""),
+        ("wf/recording.h5 wheel/recording.h5", "wf/recording.h5", "wheel/recording.h5"),
+        ("wf/r.tif treadmill/frames.mat", "wf/r.tif", "treadmill/frames.mat"),
+        ("wheel/m1.tif rest/m1.tif", "wheel/m1.tif rest/m1.tif", ""),  # conditions
+    ],
+)
+def test_folders_and_names_tell_what_a_camera_or_a_wheel_recorded(files, movies, behavior):
+    found = file_roles.by_role({PurePosixPath(name): 9 for name in files.split()}, "none")
+    assert [*map(str, found["movie"])] == movies.split()
+    assert [*map(str, found["behavior"])] == behavior.split()
+
+
+def test_a_movie_in_the_folder_of_a_wheel_is_one_by_its_header(tmp_path):
+    (tmp_path / "wheel").mkdir()
+    for name, shape in (("recording", (6, 70, 70)), ("frames", (6, 2))):
+        with h5py.File(tmp_path / f"wheel/{name}.h5", "w") as file:
+            file["data"] = np.zeros(shape)
+    files = dict.fromkeys(map(PurePosixPath, ("wheel/recording.h5", "wheel/frames.h5")), 9)
+    found = file_roles.by_role(files, tmp_path)
+    assert [*map(str, found["movie"])] == ["wheel/recording.h5"]
+    assert [*map(str, found["behavior"])] == ["wheel/frames.h5"]

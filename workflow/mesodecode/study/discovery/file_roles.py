@@ -56,6 +56,8 @@ _FILMS = _FRAMES | {"camera", "cam", "imaging", "widefield", "wf", "exposures"}
 _UNITS = {"s", "ms", "us", "ns"}
 # Words of files that are of no frames of the movie, whatever their columns
 _OTHER = names.BEHAVIOR | names.CAMERAS | names.ROIS | {"video", "videos"}
+_ON_THE_MOUSE = names.CAMERAS - {"side"}  # a hemisphere has sides
+_RIGS = {"wheel", "treadmill", "encoder", "rotary", "behavior", "behaviour", "behav", "beh"}
 _MOVIE_WORDS = {word for word, rank in names.MADE.items() if rank >= 0}
 _MOVIE_WORDS |= {word for word in names.LIGHTS if word.isalpha()}
 UMIT = "AcqInfos.mat"  # says the size of all flat files of its folder
@@ -86,7 +88,8 @@ def by_role(
         if path.suffix.lower() in HDF5 and points_of(Path(folder, path)):
             role = "points"
         if role == "either":
-            role = {None: "either", True: "movie", False: "behavior"}[_pixels(Path(folder, path))]
+            unsure = "behavior" if _of_a_rig(path) else "either"
+            role = {None: unsure, True: "movie", False: "behavior"}[_pixels(Path(folder, path))]
             rank = 4 if role == "behavior" else WEAK
         if role == "either":
             unclear[path] = size
@@ -102,7 +105,22 @@ def by_role(
         videos = {path for path in roles["movie"] if path.suffix.lower() in VIDEOS}
         roles["aside"] |= {path: 0 for path in videos}  # of the mouse's face, say
         roles["movie"] = {p: rank for p, rank in roles["movie"].items() if p not in videos}
+    filmed = {path for path in roles["movie"] if films_the_mouse(path)}
+    if roles["movie"].keys() - filmed or roles["temporal"]:  # else a word is of something else
+        roles["aside"] |= {path: 0 for path in filmed}
+        roles["movie"] = {p: rank for p, rank in roles["movie"].items() if p not in filmed}
     return roles
+
+
+def films_the_mouse(path: PurePosixPath) -> bool:
+    """Whether a name or a folder speaks of a camera on the mouse: facecam/m1.tif, m1_pupil.tif."""
+    parts = (*path.parent.parts, path.stem)
+    return path.suffix.lower() != ".nwb" and any(names.words(one) & _ON_THE_MOUSE for one in parts)
+
+
+def _of_a_rig(path: PurePosixPath) -> bool:
+    """Whether a folder is called as what a mouse runs on is, or as its behaviour."""
+    return bool(names.words(path.parent.name) & _RIGS)
 
 
 def _by_name(path: PurePosixPath) -> tuple[str, int]:
@@ -147,7 +165,7 @@ def _by_name(path: PurePosixPath) -> tuple[str, int]:
     if suffix == ".npy" and words & names.SPATIAL:
         return "spatial", 0
     if words & (names.MOVIE | names.TEMPORAL - {"v"} | {"u", "dff", "dfof"}):
-        return "movie", 0
+        return ("either", WEAK) if _of_a_rig(path) else ("movie", 0)  # wheel/recording.h5
     return ("movie" if words & _MOVIE_WORDS else "either"), WEAK
 
 

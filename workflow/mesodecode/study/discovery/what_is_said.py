@@ -9,7 +9,14 @@ from pathlib import Path, PurePosixPath
 
 from mesodecode.base.files import first_few
 from mesodecode.study.discovery import file_names as names
-from mesodecode.study.discovery.file_roles import EITHER, FLAT, may_be_times, points_of, sizes_of
+from mesodecode.study.discovery.file_roles import (
+    EITHER,
+    FLAT,
+    films_the_mouse,
+    may_be_times,
+    points_of,
+    sizes_of,
+)
 from mesodecode.study.discovery.found import Found, Session
 from mesodecode.study.discovery.layouts import layout_of
 from mesodecode.study.discovery.movie_files import half_of
@@ -23,6 +30,11 @@ def say_what_movies_are(
     suffix = usual.units[0].files[0].suffix.lower()
     if any(len(s.movie.units) != len(usual.units) for s in sessions):
         found.notes.append("FILL IN: not all sessions have files of the same wavelengths.")
+    if all(films_the_mouse(session.path) for session in sessions):
+        found.notes.append(
+            f"CHECK: {sessions[0].path} and so on are taken for movies of the brain, though their "
+            "names speak of a camera on the mouse."
+        )
     if usual.u is None and len(usual.units) == 2:
         said = ", ".join(unit.light or "no light named" for unit in usual.units)
         sure = usual.units[0].shows == 0 and usual.units[1].shows > 1
