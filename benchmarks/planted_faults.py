@@ -53,7 +53,9 @@ PACKAGE = Path("workflow/mesodecode")
 KEPT, TIMES = ROOT / ".coverage-of-tests", ROOT / ".seconds-of-tests"
 SECONDS = 240
 OF_TESTS = 40
-LIMITS = "tests/base/test_limits.py"  # of all modules, whose text it reads
+# Of all modules, whose text they read.
+READ_AT_IMPORT = ("tests/base/test_limits.py", "tests/base/test_dataclasses.py")
+READ_OF_WRITERS = ("tests/base/test_whole_files.py",)
 CALLS = "tests/cli/test_calls.py"  # of all verbs
 FAST = "not slurm and not gpu and not e2e and not alone"
 HEAVY = "numpy pandas torch scipy.stats scipy.ndimage h5py sklearn.metrics seaborn skimage"
@@ -312,7 +314,8 @@ def try_out(fault: Fault, seconds: dict[str, float], passes: Passes) -> bool | N
     except SyntaxError:
         return None
     tests = tests_of(fault.file, fault.line, seconds)
-    tests += [LIMITS] * fault.at_import
+    tests += READ_AT_IMPORT * fault.at_import
+    tests += READ_OF_WRITERS * ("atomic_path" in text or "creating" in text)
     passed = passes(tests, fault.file, fault.wrong)
     if passed:
         lines = difflib.unified_diff(text.splitlines(), fault.wrong.splitlines(), n=0, lineterm="")

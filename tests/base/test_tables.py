@@ -68,4 +68,7 @@ def test_of_a_table_of_another_score_that_is_what_is_compared(tmp_path):
 
 @pytest.mark.parametrize("text", [b"\xff\xfe\x00", b"", b"one word"])
 def test_what_is_no_table_has_no_names(tmp_path, text):
-    assert header(written(tmp_path, text, "t")) in ([], ["one word"])
+    path = written(tmp_path, text, "t")
+    assert header(path) == []
+    with pytest.raises(UserError, match=rf"^{path}: not a CSV or TSV table \(.+\); check the file"):
+        read_table(path)

@@ -99,5 +99,7 @@ def test_what_a_verb_calls_from_its_flags_to_its_files(name, monkeypatch, capsys
         stand_in(patched, modules, returned, calls)
         args.run(args)
     text = "".join(f"{number} {call}\n" for number, call in enumerate(calls, 1))
-    text += "".join(f"prints {line}\n" for line in capsys.readouterr().out.splitlines())
+    out, err = capsys.readouterr()
+    text += "".join(f"prints {line}\n" for line in out.splitlines())
+    text += "".join(f"says {line}\n" for line in err.splitlines())
     assert_kept(text, FOLDER / f"{name.replace(': ', '_').replace(' ', '_')}.txt", "CALLS")

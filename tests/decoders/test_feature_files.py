@@ -145,6 +145,22 @@ def test_the_epochs_of_a_file_are_those_chosen(made, tmp_path, capsys):
         read_features(tmp_path / "no.h5")
 
 
+def test_epochs_are_numbers_in_their_order_and_a_file_of_one_cnn_has_none(tmp_path, capsys):
+    with h5py.File(tmp_path / "f.h5", "w") as file:
+        for epoch in (2, 10, 21):
+            file.create_group(feature_files.group_of(epoch))
+    assert epochs_in(tmp_path / "f.h5") == [2, 10, 21]
+    with h5py.File(tmp_path / "one.h5", "w") as file:
+        file.create_group("epoch_3").attrs["mouse"] = "m1"  # a session of that name
+    assert epochs_in(tmp_path / "one.h5") == []
+    line = ["train-rnn", "--rnn", "gru", "--all-epochs", tmp_path / "gru.pt", "--features"]
+    assert run(*line, tmp_path / "one.h5") == 1
+    assert "one.h5: features of one CNN, not of the epochs that" in capsys.readouterr().err
+    write_recording(tmp_path / "r.h5", "m1", n_frames=4)
+    assert run(*line, tmp_path / "r.h5") == 1
+    assert "r.h5: not a file of features (" in capsys.readouterr().err
+
+
 def test_a_validation_mouse_of_one_state_costs_its_own_allocations_only(made, capsys):
     cnn = load_epochs(made / "cnn.pt")
     m2, m3 = (Passed.read(made / f"passed_{mouse}.h5") for mouse in ("m2", "m3"))

@@ -118,6 +118,7 @@ def test_frames_of_every_type_are_kept_as_cuda_can_index_them(dtype, order):
     frames = np.array(values, dtype)[::-1, None, None].repeat(2, axis=2)
     stored = kept(frames)
     assert stored.dtype in CUDA_INDEXES
+    assert dtype.itemsize > 1 or stored.dtype == getattr(torch, dtype.name)  # a byte as it is
     assert stored.element_size() == min(dtype.itemsize, 8)  # nothing is widened
     found = counts(stored, dtype)
     assert found.dtype == torch.float32

@@ -29,8 +29,54 @@ def test_a_file_of_another_kind_is_refused_and_one_that_is_gone_is_said_to_be(tm
     (tmp_path / "other").write_text("no HDF5")
     with pytest.raises(UserError, match=f"other: not .*{name}"):
         read(tmp_path / "other")
+    (tmp_path / "folder").mkdir()
+    (tmp_path / "empty").touch()
+    (tmp_path / "zip").write_bytes(b"PK\x03\x04")
+    np.save(tmp_path / "array.npy", np.ones(3))
+    np.savez(tmp_path / "no_mice.npz", pixels=1)
+    np.savez(tmp_path / "more.npz", train_mice=["a"], valid_mice=["b"], pixels=1, mine=2)
+    for none in ("folder", "empty", "zip", "array.npy", "no_mice.npz", "more.npz"):
+        with pytest.raises(UserError, match=rf"{none}: not .*{name}"):
+            read(tmp_path / none)
     with pytest.raises(FileNotFoundError, match="gone"):
         read(tmp_path / "gone")
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"decoder": None},  # is not there
+        {"test": "m1"},  # a mouse and no session
+        {"test": "m1/b/c"},
+        {"frame": None},
+        {"target": "states", "target_states": ["a", "b"], "probability_b": [0, 0, 0]},
+        {"frame": "group"},
+    ],
+)
+def test_a_file_that_lacks_something_is_none_of_a_held_out_session(tmp_path, change):
+    made = {"frame": [0, 1], "label": [0, 1], "state": [0, 1], "probability": [0.5, 0.5]}
+    made |= {"probability_a": [0.5, 0.5], "probability_b": [0.5, 0.5]}
+    about = {"decoder": "d", "arm": "own", "train": "m1/a", "valid": "", "test": "m1/b"}
+
+    def write(of):
+        with h5py.File(tmp_path / "s.h5", "w") as file:
+            for key, value in of.items():
+                if key not in made:
+                    file.attrs[key] = value
+                elif value == "group":
+                    file.create_group(key)
+                else:
+                    file[key] = value
+        return tmp_path / "s.h5"
+
+    assert held_out.read(write(about | made)).predictions.mouse == "m1"
+    lacking = {key: value for key, value in (about | made | change).items() if value is not None}
+    with pytest.raises(UserError, match=r"s\.h5: not of `mesodecode hold-out` \(.+\); make it"):
+        held_out.read(write(lacking))
+    with pytest.raises(UserError, match=r"s\.h5: own: needs sessions to train on, and one to test"):
+        held_out.read(write(about | made | {"test": ""}))
+    with pytest.raises(UserError, match=r"s\.h5: own\.test-b: session b has two roles"):
+        held_out.read(write(about | made | {"train": "m1/b"}))
 
 
 @pytest.fixture

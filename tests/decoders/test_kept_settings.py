@@ -77,6 +77,9 @@ def test_settings_that_a_file_lacks_or_has_of_another_type_are_named(kind):
 TARGETS = {
     "none": {},
     "two states": {"name": "states", "states": ["a", "b"]},
+    "states without names": {"name": "states"},
+    "one of no name": {"name": ""},
+    "states of no target": {"states": ["a", "b", "c"]},
     "states of a trace": {"name": "pupil", "states": ["a", "b", "c"]},
     "no SD": {"name": "pupil", "sd": 0.0},
     "a state that is a number": {"name": "states", "states": ["a", "b", 3]},

@@ -441,6 +441,7 @@ CLAIMS = {
     # what a file claims: (what of it is another, words of the line)
     "units": ({"settings": GRU | {"hidden_size": 10**8}}, "other sizes than its settings"),
     "units past all numbers": ({"settings": GRU | {"hidden_size": 10**18}}, "no network"),
+    "units past what is counted": ({"settings": GRU | {"hidden_size": 10**30}}, "no network"),
     "layers": ({"settings": GRU | {"num_layers": 10**9}}, "other sizes than its settings"),
     "no units": ({"settings": {}}, "its settings lack"),
     "settings that are a list": ({"settings": [1]}, "no network"),
@@ -523,8 +524,14 @@ def test_weights_that_unpack_to_more_than_their_bytes_are_refused(tmp_path):
         for item in given.infolist():
             held = given.read(item)
             out.writestr(item.filename, bytes(len(held)) if "/data/" in item.filename else held)
-    with pytest.raises(UserError, match=r"z.pt: .* bytes that say to hold 4,"):
+    says = rf"^{tmp_path}/z\.pt: [\d,]+ bytes that say to hold 4,"  # and not twice
+    with pytest.raises(UserError, match=says):
         create_backbone(TINY, f"file:{tmp_path}/z.pt")
+    with pytest.raises(UserError, match=says):
+        roi_stack.read(tmp_path / "z.pt", "m", {}, [])
+    for read in (lambda path: load_trained(path), lambda path: roi_stack.read(path, "m", {}, [])):
+        with pytest.raises(FileNotFoundError, match="gone"):
+            read(tmp_path / "gone.pt")
     np.savez_compressed(tmp_path / "w.npz", coef=np.zeros(10**5))
     with pytest.raises(UserError, match=r"w.npz: .* bytes that say to hold 800,"):
         linear.load(tmp_path / "w.npz")

@@ -218,3 +218,28 @@ def test_files_of_another_mouse_or_allocation_are_refused(tmp_path):
     # they are no predictions of a test mouse
     with pytest.raises(UserError, match="not a predictions file"):
         predictions.read(tmp_path / "a")
+
+
+DAMAGES = {
+    "a session of no mouse": lambda file: file["s"].attrs.pop("mouse"),
+    "no probabilities": lambda file: file["s"].pop("probability"),
+    "no allocation": lambda file: file.attrs.pop("allocation"),
+    "numbers beside the sessions": lambda file: file.create_dataset("t", data=[1.0]),
+    "a group of frames": lambda file: (file["s"].pop("frame"), file["s"].create_group("frame")),
+}
+
+
+@pytest.mark.parametrize("damage", DAMAGES)
+def test_files_of_predictions_that_lack_something_are_refused(tmp_path, damage):
+    tested = Allocation(("m1",), ("m3",), ("m2",))
+    validation.write(tmp_path / "v.h5", sessions([0.5]), **ABOUT)
+    predictions.bind("d", tested, sessions([0.5])).write(tmp_path / "p.h5")
+    for name, read, what in (
+        ("v.h5", lambda path: validation.read(path, NAME, "m2"), "predictions of validation mice"),
+        ("p.h5", predictions.read, "a predictions file"),
+    ):
+        read(tmp_path / name)
+        with h5py.File(tmp_path / name, "a") as file:
+            DAMAGES[damage](file)
+        with pytest.raises(UserError, match=rf"{name}: not {what} \(.+\); .*again$"):
+            read(tmp_path / name)

@@ -28,6 +28,7 @@ from mesodecode.explain import (
     recording_noise,
     shap_files,
     shap_maps,
+    signed_figure,
 )
 from mesodecode.explain.deepshap import explain_deep
 from mesodecode.recordings.recording import read_recording
@@ -310,6 +311,25 @@ def test_windows_and_areas_of_two_recordings_must_fit(tmp_path):
     refused(r"e\.h5: other areas than .*d\.h5; give files of areas of", [one, other], (), drawn)
     trained = session(tmp_path, "b")
     refused("areas: other names in the background; give files", [one], [trained], drawn)
+    for size in ((8, 6), (6, 8)):
+        session(tmp_path, "b")
+        narrow = _cut(tmp_path / "b.h5", size)
+        words = "images of 8 x 8 px, but a background of {} x {} px; give one size"
+        refused(words.format(*size), [one], [narrow])
+
+
+def _cut(path, size):
+    """A recording of the upper left of another's frames."""
+    part = np.s_[..., : size[0], : size[1]]
+    whole = read_recording(path)
+    with h5py.File(path, "r+") as file:
+        for key, values in (
+            ("frames", whole.read_frames(0, len(whole))),
+            ("pixel_mean", whole.pixel_mean),
+        ):
+            file.move(key, f"{key} of {size}")
+            file[key] = values[part]
+    return read_recording(path)
 
 
 def counted(values: np.ndarray) -> np.ndarray:
@@ -335,6 +355,24 @@ def test_the_bar_of_sizes_begins_at_0(tmp_path):
     assert "up to 4 windows of each test mouse and allocations (n = 2)" in text and "%" not in text
     assert f"against {other.n_background} windows of the training mice" in text
     assert "windows of mouse d (50% of them run)" in as_read(pixel_figure.caption([found], pixels))
+
+
+def test_by_time_a_long_window_is_drawn_in_parts_each_by_its_mean(tmp_path):
+    settings = settings_of(windows=4, background=4)
+    found, pixels = pixel_shap.pixel_shap(planted(), [session(tmp_path)], [], settings, decoder="x")
+    frame = np.arange(-4, 4)
+    long = replace(found, frame=frame)
+    signed = np.zeros((1, 8, 2, 2))
+    signed[0, :4] = np.array([1.0, 5, 2, 8])[:, None, None]  # parts of two, and then of one
+    some = {"pixel_abs": np.abs(signed[0]), "image": np.zeros((2, 2))}
+    figure = pixel_figure.draw([long], replace(pixels, pixel_signed=signed, **some))
+    bars = {axes.get_ylabel().split(",")[0]: axes.get_ylim() for axes in figure.axes}
+    assert bars["SHAP by frame"] == (-5, 5)  # 3 and 5, the means of the first two
+    assert bars["SHAP"] == (-16, 16) and bars["Mean |SHAP|"] == (0, 16)  # of the whole, sums
+    titles = [axes.get_title() for axes in figure.axes if axes.get_title()]
+    assert titles == [
+        signed_figure.span(frame[one], 30.0) for one in np.split(frame + 4, (2, 4, 5, 6, 7))
+    ]
 
 
 @pytest.mark.parametrize("kind", ["linear", "cnn", "gru"])

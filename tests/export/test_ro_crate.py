@@ -95,9 +95,11 @@ def test_crate_describes_itself_when_made_again(study):
 
 
 def test_study_that_is_not_finished_or_broken_is_named(study):
-    (study / "sources/b1.json").write_text("[]")
-    with pytest.raises(UserError, match=r"b1\.json: no record of sources"):
-        ro_crate.describe(study, licence="CC0-1.0")
+    none = ["[]", "{", "{}", '{"sources": []}', '{"sources": {"movie": {"path": "m.tif"}}}']
+    for record in none:
+        (study / "sources/b1.json").write_text(record)
+        with pytest.raises(UserError, match=r"b1\.json: no record of sources"):
+            ro_crate.describe(study, licence="CC0-1.0")
     (study / "report.html").unlink()
     with pytest.raises(UserError, match="run the study first"):
         ro_crate.describe(study, licence="CC0-1.0")
@@ -117,9 +119,10 @@ def test_crate_says_what_was_decoded(study, config, said):
     made = ro_crate.describe(study, licence="CC0-1.0")["@graph"]
     (root,) = [one for one in made if one["@id"] == "./"]
     assert root["description"].startswith(said)
-    (study / "config.json").write_text("[1")
-    with pytest.raises(UserError, match=r"config\.json: no config that a run wrote"):
-        ro_crate.describe(study, licence="CC0-1.0")
+    for none in ("[1", "5", "[1, 2]", "null"):
+        (study / "config.json").write_text(none)
+        with pytest.raises(UserError, match=r"config\.json: no config that a run wrote"):
+            ro_crate.describe(study, licence="CC0-1.0")
 
 
 @pytest.mark.parametrize(

@@ -580,6 +580,12 @@ def test_the_largest_of_a_message_is_taken_and_one_more_is_named(change, parts, 
         zeromq.frame_of([])
 
 
+@pytest.mark.parametrize("header", [b"", b"{", b"\xff\xfe", b"[" * 4000])
+def test_a_header_that_cannot_be_read_is_no_json(header):
+    with pytest.raises(ValueError, match=r"^a header that is not JSON$"):
+        zeromq.frame_of([header, b""])
+
+
 def test_not_a_number_as_time_is_no_time():
     with pytest.raises(ValueError, match="time"):
         zeromq.frame_of([b'{"frame": 0, "shape": [1], "dtype": "uint8", "time": NaN}', b"1"])

@@ -13,6 +13,7 @@ on that mouse.
 
 import json
 import os
+import re
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -26,6 +27,7 @@ from mesodecode.decoders.inputs import SessionFeatures
 from mesodecode.study.targets import Target
 
 ARRAYS = ("features", "logit", "labels", "segment")
+OF_EPOCH = re.compile(r"epoch_(\d+)")
 
 
 def link(paths: Iterable[str | Path], epoch: int, seen: Sequence[str], out: str | Path) -> None:
@@ -50,7 +52,10 @@ def link(paths: Iterable[str | Path], epoch: int, seen: Sequence[str], out: str 
 def epochs_in(path: str | Path) -> list[int]:
     """Return the epochs (from 1) in a file of `mesodecode extract`; none if it is of one CNN."""
     with reading(path, "a file of features", "extract") as file:
-        return sorted(int(name.split("_")[1]) for name in file if "mouse" not in file[name].attrs)
+        groups = [name for name in file if "mouse" not in file[name].attrs]
+        if strangers := [name for name in groups if not OF_EPOCH.fullmatch(name)]:
+            raise KeyError(f"'{strangers[0]}' is none of an epoch")
+        return sorted(int(OF_EPOCH.fullmatch(name)[1]) for name in groups)
 
 
 def mice_in(path: str | Path, epoch: int | None = None) -> list[str]:

@@ -58,7 +58,9 @@ def read(path: str | Path) -> HeldOut:
             decoder = str(file.attrs["decoder"])
     except FileNotFoundError:
         raise
-    except (OSError, KeyError, TypeError) as error:
+    except UserError as error:
+        raise UserError(f"{path}: {error}") from None
+    except (OSError, KeyError, TypeError, ValueError) as error:
         raise UserError(
             f"{path}: not of `mesodecode hold-out` ({one_line(error)}); make it again"
         ) from None

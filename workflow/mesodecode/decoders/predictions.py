@@ -144,7 +144,7 @@ def read(path: str | Path, *, of_any: bool = False) -> Predictions:
             about["protocol"] = str(file.attrs.get("protocol", protocols.TRANSDUCTIVE))
             target = Target.of_attributes(file.attrs)
             sessions = {name: session_of(group, target) for name, group in file.items()}
-    except (OSError, KeyError) as error:
+    except (OSError, KeyError, TypeError, ValueError) as error:
         reason = str(error).strip("\"'")
         raise UserError(
             f"{path}: not a predictions file ({reason}); delete it and run its decoder again"

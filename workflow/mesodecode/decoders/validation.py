@@ -121,7 +121,7 @@ def read(path: str | Path, allocation: str, valid_mouse: str) -> dict[str, Sessi
             about = {name: str(file.attrs[name]) for name in ATTRIBUTES}
             target = Target.of_attributes(file.attrs)
             sessions = {name: session_of(group, target) for name, group in file.items()}
-    except (OSError, KeyError) as error:
+    except (OSError, KeyError, TypeError, ValueError) as error:
         reason = str(error).strip("\"'")
         raise UserError(
             f"{path}: not predictions of validation mice ({reason}); make them again"

@@ -222,7 +222,7 @@ def _check_states(
             with torch.device("meta"):  # which takes no memory
                 wanted = _made(make, read, trained.settings).state_dict()
             fits = {name: value.shape for name, value in wanted.items()} == shapes
-    except (LookupError, StopIteration, TypeError, ValueError, RuntimeError) as error:
+    except (TypeError, RuntimeError) as error:
         raise UserError(f"{path}: settings that are those of no network ({error!r})") from error
     if not fits:
         raise UserError(f"{path}: {OTHER_SIZES}")

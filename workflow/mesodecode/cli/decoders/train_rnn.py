@@ -35,6 +35,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> None:
+    from mesodecode.base.files import UserError
     from mesodecode.base.windows import IMAGE_REACH
     from mesodecode.decoders import train
     from mesodecode.decoders.device import resolve_device
@@ -50,6 +51,11 @@ def run(args: argparse.Namespace) -> None:
     settings = options.settings_of(args, "cnn_rnn")
     device = resolve_device(args.device, args.threads)
     starts = epochs_in(args.features[0]) if alone else [None]
+    if not starts:
+        raise UserError(
+            f"{args.features[0]}: features of one CNN, not of the epochs that allocations chose; "
+            "give those of `mesodecode extract --trained`, or train without --all-epochs"
+        )
 
     def sets_of(epoch: int | None) -> tuple[list[SessionFeatures], list[SessionFeatures]]:
         training = _read(args.features, args.train_mice, epoch)

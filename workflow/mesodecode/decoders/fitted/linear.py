@@ -241,7 +241,7 @@ def load(path: str | Path) -> LinearWeights:
         return made
     except FileNotFoundError:
         raise
-    except (OSError, ValueError, KeyError, TypeError, BadZipFile) as error:
+    except (OSError, EOFError, ValueError, KeyError, TypeError, BadZipFile) as error:
         raise UserError(
             f"{path}: not weights of `mesodecode fit-linear` ({one_line(error)}); fit them again"
         ) from error
