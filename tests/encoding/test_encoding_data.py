@@ -356,6 +356,38 @@ def test_a_file_of_events_that_is_cut_short_is_named(tmp_path):
         readers.read_session(path, "events", events=tmp_path / "events.npz")
 
 
+def damaged(path):
+    """A compressed archive, four bytes of which are others."""
+    np.savez_compressed(path, ev=np.random.default_rng(0).normal(size=(2, 60)))
+    held = bytearray(path.read_bytes())
+    held[60:64] = b"\xff" * 4
+    path.write_bytes(held)
+
+
+@pytest.mark.parametrize(
+    ("write", "why"),
+    [
+        (lambda path: np.savez(path, events=np.ones((2, 60))), "'ev is not a file in"),
+        (lambda path: path.write_bytes(b""), "No data left in file"),
+        (lambda path: path.write_text("ev"), "contains pickled"),
+        (lambda path: np.save(path.open("wb"), np.ones((2, 60))), "no archive"),
+        (lambda path: np.savez(path, ev=np.array([None])), "Object arrays cannot be loaded"),
+        (lambda path: np.savez(path, ev=np.array([["a"]])), "of text"),
+        (damaged, "while decompressing"),
+    ],
+)
+def test_a_file_without_events_is_named(tmp_path, write, why):
+    write(tmp_path / "e.npz")
+    with pytest.raises(UserError, match=rf"e\.npz: no events in it \(.*{why}.*; needs `ev` in an"):
+        readers.read_session(allen_file(tmp_path / "s.nwb"), "events", events=tmp_path / "e.npz")
+
+
+def test_events_have_the_samples_of_the_session(tmp_path):
+    np.save(tmp_path / "e.npy", np.ones((2, 59)))
+    with pytest.raises(UserError, match="events has 59 samples and time 60; traces are neurons"):
+        readers.read_session(allen_file(tmp_path / "s.nwb"), "events", events=tmp_path / "e.npy")
+
+
 @pytest.mark.parametrize(
     ("change", "words"),
     [
@@ -364,11 +396,42 @@ def test_a_file_of_events_that_is_cut_short_is_named(tmp_path):
         ({"end": [0.1, 0.2, 0.6]}, "presentation 0 ends before it starts"),
         ({"time": np.zeros(10)}, "time goes back or repeats"),
         ({"start": [0.0, 0.2]}, "image, start and end have 3, 2 and 3 rows"),
+        ({"end": [0.2, 0.4]}, "image, start and end have 3, 3 and 2 rows"),
+        ({"end": [0.4, 0.0, 0.6]}, "presentation 1 ends before it starts"),  # of no time at all
+        ({"time": [*np.arange(9) * 0.1, 0.75]}, "time goes back or repeats"),
+        ({"image": [1, -2, 0]}, "image goes from -2 to 1, but there are 2 images"),
+        ({"images": np.zeros((2, 4, 4, 1))}, "images has 4 axes; needs 3"),
+        ({"image": [[1], [0], [-1]]}, "image has 2 axes; needs 1"),
+        ({"time": np.arange(10)[:, None]}, "time has 2 axes; needs 1"),
+        ({"dff": np.zeros((1, 2, 10))}, "dff has 3 axes; needs 2"),
+        ({"end": [[0.4], [0.2], [0.6]]}, "end has 2 axes; needs 1"),
+        ({"speed": np.zeros((10, 2))}, "speed has 2 axes; needs 1"),
+        ({"dff": np.full((2, 10), "x", "S1")}, "no 'dff' in it"),
     ],
 )
 def test_bad_sessions_are_named(tmp_path, change, words):
     with pytest.raises(UserError, match=words):
-        readers.read_session(hdf5(tmp_path / "s.h5", **PLAIN | change))
+        readers.read_session(hdf5(tmp_path / "s.h5", **PLAIN | change), covariates=["speed"])
+
+
+def test_arrays_of_a_folder_that_are_no_numbers_are_named(tmp_path):
+    for name, value in (PLAIN | {"dff": np.full((2, 10), "x")}).items():
+        np.save(tmp_path / f"{name}.npy", np.asarray(value))
+    with pytest.raises(UserError, match=r": no 'dff' in it; it holds: dff, end, image, images"):
+        readers.read_session(tmp_path)
+    np.save(tmp_path / "dff.npy", PLAIN["dff"])
+    np.save(tmp_path / "neurons.npy", ["a", "b"])  # ids are numbers
+    assert readers.read_session(tmp_path).neurons.tolist() == [0, 1]
+
+
+def test_times_of_few_digits_are_read_as_doubles(tmp_path):
+    """At 1,000 s a single float has no microseconds, by which windows open early."""
+    moved = {name: np.float32(np.add(PLAIN[name], 1000)) for name in ("start", "end", "time")}
+    given = {"speed": np.float32(np.arange(10)), "speed_time": moved["time"]}
+    path = hdf5(tmp_path / "s.h5", **PLAIN | moved | given)
+    read = readers.read_session(path, covariates=["speed"])
+    times = read.start, read.end, read.time, *read.covariates["speed"]
+    assert {one.dtype.name for one in times} == {"float64"} and read.images.dtype == "float32"
 
 
 # Responses
@@ -518,6 +581,7 @@ def test_sessions_are_joined_by_the_ids_of_their_neurons():
 def test_sessions_that_cannot_be_joined_are_named():
     a, b = sessions_of_three()
     for change, words in (
+        ({"images": b.images[:1]}, r"^sessions a and b show other images; use folds.by: images$"),
         ({"images": b.images + 1}, r"^sessions a and b show other images; use folds.by: images$"),
         ({"neurons": b.neurons + 5}, r"^sessions a, b share no neuron; use folds.by: images$"),
     ):
@@ -575,6 +639,9 @@ def test_windows_without_samples_or_values_are_refused(made):
     one = session(made)
     with pytest.raises(UserError, match=r"^session s: windows without samples \(0 of 120 present"):
         responses.make_responses(one, "s", lag=1e4)
+    few = replace(one, time=one.time[::30], traces=one.traces[:, ::30])  # one a second
+    with pytest.raises(UserError, match=r"windows without samples \(120 of 120 presentations lie"):
+        responses.make_responses(few, "s")
     with pytest.raises(UserError, match=r"^session s: no neuron has samples in every window$"):
         responses.make_responses(replace(one, traces=one.traces * np.nan), "s")
     blind = replace(one, covariates={"speed": (made.speed * np.nan, made.time)})
@@ -589,7 +656,9 @@ def test_a_window_begins_with_the_sample_at_its_start_by_sums_of_fractions():
     start = np.array([0.1, 0.5])
     images = np.zeros((1, 2, 2), np.float32)
     one = Session(images, np.zeros(2, int), start, start + 0.2, time, traces, np.array([7]))
+    one = replace(one, images=images.astype(np.uint8))
     found = responses.make_responses(one, "s", lag=0.2, samples=1, image_size=None)
+    assert found.images.dtype == "float32"
     assert found.response.ravel().tolist() == [3, 7]
     found = responses.make_responses(one, "s", lag=0.2, image_size=None)
     assert found.response.ravel().tolist() == [3.5, 7.5]
@@ -647,6 +716,9 @@ def test_a_study_says_where_files_are_and_what_its_jobs_are():
     assert made.source("file", "b") == "raw/b.h5"
     assert made.source("events", "b") is None  # responses are made of ΔF/F
     assert a_study(responses={"signal": "events"}).source("events", "b") == "ev/b.npz"
+    simulated = a_study(simulate={}, responses={"signal": "events"})
+    assert simulated.source("file", "b") == "results/e/simulated/b.h5"
+    assert simulated.source("events", "b") is None  # in the file itself
     without = a_study(recordings={"file": "{session}.nwb"}, responses={"signal": "events"})
     assert without.source("events", "b") is None
     of_images = [f"{session}.fold-{n}" for session in "ab" for n in (1, 2, 3)]
@@ -656,6 +728,7 @@ def test_a_study_says_where_files_are_and_what_its_jobs_are():
     swept = a_study(sweep=sweep)
     assert swept.n_swept == 6 and swept.names[-1] == ["1", "2", "3"]
     assert swept.config["sweep"]["learning_rate"] == [0.02]  # of the network, as of its parent
+    assert len(a_study(sweep=sweep | {"chunks": 6}).names[-1]) == 6  # a training a job
     with pytest.raises(UserError, match=r"sweep\.chunks: 7 jobs for 6 trainings; lower it"):
         a_study(sweep=sweep | {"chunks": 7})
     by_session = a_study(folds={"by": "sessions"})

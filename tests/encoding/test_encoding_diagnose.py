@@ -474,6 +474,10 @@ def test_the_mean_response_is_what_learning_is_measured_from(whole):
     settings = schema.defaults("encoding_network", **SETTINGS)
     split = folds.split_images(data, 1, 5, 0)
     train, valid, _, _ = diagnose.sources(data, split, settings)
+    whole_mean = SimpleNamespace(labels=torch.tensor([[0.0], [2], [99], [4]]), centres=[0, 1, 3])
+    held = SimpleNamespace(labels=torch.tensor([[99.0], [1], [5]]), centres=[1, 2])
+    # the mean training response, 2, beside 1 and 5, whose own is 3
+    assert diagnose_training.mean_scores(whole_mean, held) == (5.0, 1 - 10 / 8)
     loss, r2 = diagnose_training.mean_scores(train, valid)
     shown = [
         data.response[split.valid][data.image[split.valid] == i].mean(0)

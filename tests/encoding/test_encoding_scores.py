@@ -125,6 +125,11 @@ def test_scores_of_neurons_and_of_folds_by_hand():
     made = [part("f0", image, response, first), part("f1", image + 3, response, second)]
     rows, folds, _ = scores.score_session(made, permutations=1)
     assert rows["responsive"].tolist() == [True, True, False]
+    assert (rows["n_images"] == 6).all() and rows["neuron"].tolist() == [0, 1, 2]
+    p = stats.f.sf([4, 16], 5, 30)
+    assert rows["p_explainable"][:2].tolist() == pytest.approx(p.tolist())
+    assert rows["explainable"][:2].tolist() == pytest.approx([1 / 3, 5 / 7])
+    assert folds["n_images"].tolist() == [3, 3]
     assert rows["ceiling_average"][:2].tolist() == pytest.approx([3 / 4, 15 / 16])
     assert rows["ceiling_single"][:2].tolist() == pytest.approx([1 / 3, 5 / 7])
     expected = {
@@ -191,6 +196,32 @@ def test_a_constant_prediction_has_no_correlation(parts):
     ]
     rows, _, _ = scores.score_session(flat, permutations=19)
     assert rows["r_average"].isna().all() and (rows["r2_average"] < 0).all()
+
+
+def test_what_differs_by_rounding_alone_is_constant():
+    """Below 1e-9 of the sum of squares of the response, here 4."""
+    response = np.array([[1.0], [-1], [1], [-1]])
+    for size, expected in ((0.9e-9, np.nan), (1.1e-9, 1)):
+        found = scores.correlation(response, size * response, np.zeros(4))
+        np.testing.assert_allclose(found, [expected], rtol=1e-12)
+
+
+def test_scores_of_single_floats_are_those_of_doubles(parts):
+    far = [
+        replace(one, response=one.response + 1e4, prediction=one.prediction + 1e4) for one in parts
+    ]
+    single = [
+        replace(one, response=np.float32(one.response), prediction=np.float32(one.prediction))
+        for one in far
+    ]
+    double = [
+        replace(one, response=np.float64(one.response), prediction=np.float64(one.prediction))
+        for one in single
+    ]
+    for found, expected in zip(
+        *(scores.score_session(one, permutations=3) for one in (single, double)), strict=True
+    ):
+        assert pd.DataFrame(found).equals(pd.DataFrame(expected))
 
 
 def test_what_knows_the_images_beats_chance_and_what_guesses_does_not(parts):

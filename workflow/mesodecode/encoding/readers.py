@@ -9,6 +9,7 @@ NWB files are those of the Allen Brain Observatory (Visual Coding; NWB 1, as all
 """
 
 import zipfile
+import zlib
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -69,7 +70,8 @@ def read_session(
     path = Path(path)
     if path.is_dir():
         found = {file.stem: npy.load(file) for file in sorted(path.glob("*.npy"))}
-        arrays = _Arrays(path, found.get, sorted(found), {}, covariates or [])
+        numbers = {name: one for name, one in found.items() if one.dtype.kind in "buif"}
+        arrays = _Arrays(path, numbers.get, sorted(found), {}, covariates or [])
         return _session(arrays, signal, events)
     with hdf5.open_file(path) as file:
         names = sorted(hdf5.datasets(file, path))
@@ -200,9 +202,14 @@ def _events(path: str | Path) -> np.ndarray:
     if loaded is None:
         try:
             check_memory(unpacked_size(path), path, "all in it")
-            with np.load(path, allow_pickle=False) as file:
+            file = np.load(path, allow_pickle=False)
+            if isinstance(file, np.ndarray):
+                raise ValueError("an array, no archive")
+            with file:
                 loaded = file["ev"]
-        except (ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
+            if loaded.dtype.kind not in "buif":
+                raise ValueError("an array of text, not of numbers")
+        except (ValueError, KeyError, EOFError, zipfile.BadZipFile, zlib.error) as error:
             raise UserError(f"{path}: no events in it ({error}); needs `ev` in an .npz") from error
     if loaded.ndim != 2:
         raise UserError(f"{path}: events have {loaded.ndim} axes; needs neurons x samples")
