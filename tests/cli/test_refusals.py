@@ -76,6 +76,7 @@ STUDY_OF.mice = STUDY_OF.dates = {}
 HELD = SimpleNamespace(decoder="d", split="split", target=PUPIL)
 ALL_THREE = "give --null, or --shifts with --predictions, or all three"
 SCORED = SimpleNamespace(decoder="d", allocation="x", target=PUPIL)
+OF_FILES = {"a.h5": PUPIL, "b.h5": Target("gaze", unit="mm")}
 
 # line, what stands in for files (function -> its value), what is said
 REFUSED = {
@@ -175,6 +176,16 @@ REFUSED = {
         "score --predictions a.h5 b.h5 --out o --sessions s --figure f",
         {"decoders.predictions.read": SCORED, "scores.target_tables.tables": None},
         "b.h5: decoder and allocation are also in a.h5",
+    ),
+    "score: another target": (
+        "score --predictions a.h5 b.h5 --out o --sessions s --figure f",
+        {
+            "decoders.predictions.read": lambda path, **_: SimpleNamespace(
+                **vars(SCORED) | {"decoder": path, "target": OF_FILES[path]}
+            ),
+            "scores.target_tables.tables": None,
+        },
+        "b.h5: decodes gaze; needs predictions of one trace, or of the same states",
     ),
     "score: run": (
         "score --predictions a.h5 --out o --sessions s --figure f",

@@ -146,9 +146,16 @@ def test_what_is_missing_or_named_otherwise_is_left_to_snakemake(made):
     assert compare("r.json", {"movie": "file.tif", "behavior": "traces"}).revision == "abc"
 
 
-@pytest.mark.parametrize("text", ["", "{", "[]", "{}", '{"revision": "", "sources": {"a": {}}}'])
+@pytest.mark.parametrize(
+    "text",
+    [
+        *("", "{", "[]", "{}", "\xff", '{"revision": "", "sources": {"a": {}}}'),
+        '{"revision": "", "sources": []}',
+        '{"revision": 1, "sources": {}}',
+    ],
+)
 def test_a_damaged_record_says_nothing(made, text):
-    Path("r.json").write_text(text)
+    Path("r.json").write_text(text, encoding="latin-1")
     assert compare("r.json", {"movie": "file.tif"}) == Comparison()
 
 

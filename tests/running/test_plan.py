@@ -421,8 +421,9 @@ def test_hours_are_means_of_benchmark_files_else_the_time_limit(tmp_path, monkey
     assert plan.hours(job("train_roi", "u")) == (0, False)  # of which no limit is known
 
 
-def test_file_that_is_no_benchmark_is_named(tmp_path):
-    (tmp_path / "x.tsv").write_text("a\tb\n1\t2\n")
+@pytest.mark.parametrize("text", ["a\tb\n1\t2\n", "h\ts\n1\n", "s\th\nsoon\t1\n", "s\n\xff\n"])
+def test_file_that_is_no_benchmark_is_named(tmp_path, text):
+    (tmp_path / "x.tsv").write_text(text, encoding="latin-1")
     with pytest.raises(UserError, match=r"x\.tsv: no benchmark file"):
         plan.measured_hours(tmp_path)
 
@@ -899,6 +900,27 @@ def test_jobs_are_checked_against_the_partitions_they_are_sent_to(cluster, tmp_p
     path.write_text("partitions: {gpu: {max_minutes: 1}}")
     (check,) = [c for c in preflight.slurm(run) if "partitions.yaml" in c.words]
     assert "cannot read it" in check.words and "--write-partitions" in check.words
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        *("{gpu: {max_minutes: 1}}", "[]", "{1: {}}", "{'': {}}", "{gpu: {max_mem_mb: 100G}}"),
+        *(f"{{gpu: {{max_runtime: {limit}}}}}" for limit in ("soon", ".nan", "inf")),
+    ],
+)
+def test_a_file_of_partitions_that_the_executor_cannot_read_is_named(tmp_path, text):
+    path = tmp_path / "p.yaml"
+    path.write_text(f"partitions: {text}")
+    with pytest.raises(UserError, match=r"p\.yaml: the SLURM executor cannot read it \(.*--write-"):
+        partitions.chosen(path, [job(mem_mb=1)])
+
+
+def test_jobs_that_the_executor_refuses_are_named_and_not_the_file(tmp_path):
+    path = tmp_path / "p.yaml"
+    path.write_text(yaml.safe_dump({"partitions": PARTITIONS}))
+    with pytest.raises(UserError, match=r"^train_cnn: the SLURM executor refuses .*\(GPU resource"):
+        partitions.chosen(path, [job("train_cnn", gpu=1, gres="gpu:a100:1")])
 
 
 def test_profile_reads_a_file_of_partitions_that_the_executor_takes():

@@ -97,16 +97,25 @@ def test_table_is_read_as_it_was_written(tmp_path):
     assert runtimes.read(tmp_path / "t.tsv") == []
 
 
-def test_other_files_are_named(tmp_path):
-    (tmp_path / "preprocess").mkdir()
-    (tmp_path / "preprocess/s1.tsv").write_text("a\tb\n1\t2\n")
+@pytest.mark.parametrize(
+    "text", ["a\tb\n1\t2\n", HEAD + "quick\n", HEAD + "1\t0\t2\n", HEAD + "\xff"]
+)
+def test_other_files_are_named(tmp_path, text):
+    path = tmp_path / "preprocess/s1.tsv"
+    path.parent.mkdir()
+    path.write_text(text, encoding="latin-1")
     with pytest.raises(UserError, match=r"preprocess/s1\.tsv: not a benchmark file of Snakemake"):
         runtimes.collect(tmp_path, KNOWN)
-    (tmp_path / "preprocess/s1.tsv").write_text(HEAD + "quick\n")
-    with pytest.raises(UserError, match=r"s1\.tsv: not a benchmark"):
-        runtimes.collect(tmp_path, KNOWN)
     with pytest.raises(UserError, match=r"s1\.tsv: not a table of `mesodecode runtimes`"):
-        runtimes.read(tmp_path / "preprocess/s1.tsv")
+        runtimes.read(path)
+
+
+@pytest.mark.parametrize("cells", ["preprocess\t1", "x\ty\t1\t1\t1\t1\t1\t1", "\xff"])
+def test_a_damaged_table_of_run_times_is_named(tmp_path, cells):
+    head = "\t".join(runtimes.COLUMNS)
+    (tmp_path / "t.tsv").write_text(f"{head}\n{cells}\n", encoding="latin-1")
+    with pytest.raises(UserError, match=r"t\.tsv: not a table of `mesodecode runtimes`; make it"):
+        runtimes.read(tmp_path / "t.tsv")
 
 
 def test_verb_takes_the_names_from_the_config(tmp_path):
@@ -186,8 +195,14 @@ def test_efficiency_of_slurm_is_added_by_rule(tmp_path):
     assert runtimes.read(tmp_path / "runtimes.tsv")[0]["cpu_used_percent"] == 60.0
 
 
-@pytest.mark.parametrize("text", ["a,b\n1,2\n", REPORT.replace("RuleName", "Comment")])
+@pytest.mark.parametrize(
+    "text",
+    [
+        *("a,b\n1,2\n", REPORT.replace("RuleName", "Comment"), REPORT.replace("300", "soon")),
+        *(REPORT + "3,9.0\n", REPORT + "3,9.0,x,rule_auc,300\n", REPORT.replace("train", "\xff")),
+    ],
+)
 def test_other_reports_of_efficiency_are_named(tmp_path, text):
-    (tmp_path / "other.csv").write_text(text)
+    (tmp_path / "other.csv").write_text(text, encoding="latin-1")
     with pytest.raises(UserError, match=r"other\.csv: not an efficiency report"):
         runtimes.with_efficiency([], tmp_path / "other.csv")

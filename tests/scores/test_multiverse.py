@@ -82,6 +82,9 @@ def test_sentences_say_what_holds_in_all_variants():
     # .1, 0, 0 of three mice: SD .0577, t of 2 degrees of freedom 4.303
     assert "best differs from the study's own by 0.033 (-0.110 to 0.177)" in linear
     assert both == "roi has the higher mean AUC of linear and roi in 2 of 2 variants."
+    gaps = table().assign(difference=lambda rows: rows["difference"].where(rows["auc"] != 0.9))
+    # of mouse c there is nothing of the study's own: .1, 0 of two, t of 1 degree of freedom 12.706
+    assert "by 0.050 (-0.585 to 0.685);" in multiverse.sentences(gaps)[0]
     own = table().query("variant != 'best'")  # the study's own is the highest
     assert "hindsight" not in multiverse.sentences(own)[0]
 

@@ -52,6 +52,12 @@ def test_a_mouse_of_which_one_difference_is_not_known_counts_for_the_others():
     table.loc[table["test_mouse"] == "l2", "rotation_shift"] = np.nan
     counts = found(table)["n_mice"]
     assert counts.pop("rotation") == 9 and set(counts) == {10}
+    for across, n_mice in ((True, 9), (False, 10)):  # from its own cohort: against the other's
+        table = shift_of([0.1 * i for i in range(10)])
+        one = (table["test_mouse"] == "l2") & (table["train_mice"].str[0].eq("r") == across)
+        table.loc[one, "rotation_shift"] = np.nan
+        row = found(table).loc["rotation"]
+        assert (row["n_mice"], row["n_both"]) == (n_mice, 9)
 
 
 def test_decoders_stand_in_the_order_of_the_table():

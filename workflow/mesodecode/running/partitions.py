@@ -192,20 +192,30 @@ def _as_executor_sees(submission: Sequence[Job]) -> SimpleNamespace:
 def chosen(path: str | Path, submission: Sequence[Job]) -> str | None:
     """Return the partition that the executor sends a submission to; None if none of the file fits.
 
-    Raises UserError if the executor cannot read the file.
+    Raises UserError if the executor cannot read the file, or refuses what the jobs ask for.
     """
     from snakemake_executor_plugin_slurm import partitions as plugin
     from snakemake_interface_common.exceptions import WorkflowError
 
+    quiet, read = logging.Logger(__name__, logging.CRITICAL), False
     try:
         listed = plugin.read_partition_file(Path(path))
-    except (WorkflowError, TypeError, ValueError, KeyError, AttributeError) as error:
+        read = True
+        return plugin.get_best_partition(listed, _as_executor_sees(submission), quiet)
+    except (
+        WorkflowError,
+        TypeError,
+        ArithmeticError,
+        LookupError,
+        ValueError,
+        AttributeError,
+    ) as error:
+        why = one_line(error)
+        if read and isinstance(error, WorkflowError):  # a GPU by both gpu and gres
+            rule = submission[0].rule
+            raise UserError(f"{rule}: the SLURM executor refuses its resources ({why})") from None
         again = "make it again with `mesodecode plan --profile slurm --write-partitions`"
-        raise UserError(
-            f"{path}: the SLURM executor cannot read it ({one_line(error)}); {again}"
-        ) from None
-    quiet = logging.Logger(__name__, logging.CRITICAL)
-    return plugin.get_best_partition(listed, _as_executor_sees(submission), quiet)
+        raise UserError(f"{path}: the SLURM executor cannot read it ({why}); {again}") from None
 
 
 def refused_gpu(submission: Sequence[Job]) -> str | None:

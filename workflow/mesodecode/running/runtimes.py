@@ -67,7 +67,7 @@ def with_efficiency(rows: Iterable[dict[str, Any]], path: str | Path) -> list[di
                 rule = name.removeprefix("rule_").partition("_wildcards_")[0]
                 rule = re.sub(r"^(\w+)_\1$", r"\1", rule)  # a group: its name, and its rule's
                 found.setdefault(rule, []).append([float(number) for number in numbers])
-    except (KeyError, TypeError, ValueError) as error:
+    except (AttributeError, KeyError, TypeError, ValueError) as error:  # None of a short line
         raise UserError(
             f"{path}: not an efficiency report of the SLURM executor, with names of rules "
             f"({error}); set slurm-efficiency-report in the profile, on a cluster with comments"
@@ -97,22 +97,26 @@ def write(rows: Iterable[dict[str, Any]], path: str | Path) -> None:
 
 def read(path: str | Path) -> list[dict[str, Any]]:
     """Read what `write` wrote; rows may be none. Raises UserError if the file is another."""
-    with open(path, encoding="utf-8") as file:
-        table = csv.DictReader(file, delimiter="\t")
-        lines, header = list(table), tuple(table.fieldnames or ())
-    if header not in (COLUMNS, (*COLUMNS, *EFFICIENCY)):
-        raise UserError(f"{path}: not a table of `mesodecode runtimes`; make it again")
-    return [
-        {"rule": line["rule"]} | {name: float(line[name]) for name in header[1:]} for line in lines
-    ]
+    try:
+        with open(path, encoding="utf-8") as file:
+            table = csv.DictReader(file, delimiter="\t")
+            header = tuple(table.fieldnames or ())
+            if header not in (COLUMNS, (*COLUMNS, *EFFICIENCY)):
+                raise ValueError
+            return [
+                {"rule": line["rule"]} | {name: float(line[name]) for name in header[1:]}
+                for line in table
+            ]
+    except (TypeError, ValueError):
+        raise UserError(f"{path}: not a table of `mesodecode runtimes`; make it again") from None
 
 
 def _read(path: Path) -> list[dict[str, float]]:
     """Return wall and CPU time (s) and memory (MB) of each line; NaN where not measured."""
-    with open(path, encoding="utf-8") as file:
-        lines = list(csv.DictReader(file, delimiter="\t"))
     columns = {"wall": "s", "cpu": "cpu_time", "memory": "max_rss"}
     try:
+        with open(path, encoding="utf-8") as file:
+            lines = list(csv.DictReader(file, delimiter="\t"))
         found = [{key: _number(line[name]) for key, name in columns.items()} for line in lines]
     except (KeyError, TypeError, ValueError) as error:
         raise UserError(
