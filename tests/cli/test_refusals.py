@@ -16,7 +16,7 @@ from mesodecode.cli import options
 from mesodecode.cli.explain import sides
 from mesodecode.cli.shift import shift
 from mesodecode.decoders.predictions import Predictions
-from mesodecode.study.targets import RUN
+from mesodecode.study.targets import RUN, Target
 from refusing import PUPIL, assert_refused, refuses, two
 
 SEARCH = {"tune": {"linear": {"trials": 3, "search": {"C": [0.01, 0.1]}}}}
