@@ -44,14 +44,15 @@ class TwoPixels(CNNDecoder):
         return images[:, 0, 2, 3, None] - images[:, 2, 5, 1, None]
 
 
-def planted() -> Loaded:
-    """A decoder that adds up its features over three images."""
-    rnn = RNNDecoder(1, cell="rnn", hidden_size=1)
+def planted(outputs: int = 1) -> Loaded:
+    """A decoder that adds up its features over three images; each output has half of the last."""
+    rnn = RNNDecoder(1, cell="rnn", hidden_size=1, outputs=outputs)
     with torch.no_grad():
         for name, parameter in rnn.named_parameters():
             parameter.fill_(1 if "weight_hh" in name else 0)
         rnn.rnn.weight_ih_l0.fill_(1e-3)
         rnn.head.weight.fill_(1000)
+        rnn.head.weight /= 2 ** torch.arange(outputs)[:, None]
     network = CNNRNNDecoder(TwoPixels(), rnn).eval()
     return Loaded(ImageDecoder(network, 1), "cnn_rnn", {}, ("a", "b"), ("c",))
 

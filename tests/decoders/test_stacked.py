@@ -70,13 +70,21 @@ def test_the_memory_of_a_training_is_told_in_mib(monkeypatch):
     assert {line.peak_memory_mb for line in lines} == {3}
 
 
-def test_inputs_a_second_are_of_the_seconds_of_an_epoch(monkeypatch):
+def test_inputs_a_second_are_of_the_seconds_of_an_epoch(monkeypatch, capsys):
     """By a clock that is a second later whenever it is asked: at the start, a step, the end."""
     clock = itertools.count()
     monkeypatch.setattr(stacked, "time", SimpleNamespace(monotonic=lambda: next(clock)))
     found = side_by_side(maker(), batch_size=11, epochs=2)
     rates = [[line.inputs_per_s for line in kept.history] for kept in found]
     assert rates == [[(202 + 366 + 164) / 35] * 2] * 3  # of 34 steps an epoch
+    for value in found[0].state(0).values():
+        assert not value.requires_grad  # else a file of it would, and its graph stayed in memory
+    said = capsys.readouterr().err.splitlines()
+    means = [np.mean([kept.history[epoch].train_loss for kept in found]) for epoch in (0, 1)]
+    assert [line for line in said if line.startswith("epoch")] == [
+        f"epoch {n}/2: 3 models side by side, mean train loss {mean:.4f}, 21 inputs/s"
+        for n, mean in enumerate(means, 1)
+    ]
 
 
 @pytest.mark.parametrize("shape", SHAPES)

@@ -181,7 +181,14 @@ def test_masks_that_cannot_be_are_refused_by_name():
     areas[1] = True
     with pytest.raises(UserError, match="'b': covers the whole image"):
         CutoutMasks(("a", "b"), areas)
-    for names, bad in ((("a", "a"), areas[[0, 0]]), (("a",), areas), (("a", "b"), areas * 1.0)):
+    for names, bad in (
+        (("a", "a"), areas[[0, 0]]),
+        (("a",), areas),
+        (("a", "b", "c"), areas),
+        (("a", "b"), areas * 1.0),
+        (("a", "b"), areas[0]),
+        (("a", "b"), areas[..., None]),
+    ):
         with pytest.raises(UserError, match="mask"):
             CutoutMasks(names, bad)
     with pytest.raises(UserError, match="there is none"):
@@ -199,6 +206,8 @@ def test_masks_that_cannot_be_are_refused_by_name():
         cutout_masks.make_masks("edges", 8, 8, stride=2)
     with pytest.raises(UserError, match=r"^masks of \(8, 8\) and \(8, 9\) px$"):
         cutout_masks.edges(8, 8) + cutout_masks.edges(8, 9)
+    with pytest.raises(UserError, match=r"^masks of \(8, 9\) and \(8, 8\) px$"):
+        cutout_masks.edges(8, 9) + cutout_masks.edges(8, 8)
 
 
 @pytest.mark.parametrize("kind", cutout_masks.MAKERS)
@@ -659,7 +668,9 @@ def test_what_does_not_fit_is_refused():
         with pytest.raises(UserError, match=match):
             cutout_importance(decoder, frames, labels, masks, **options)
 
-    refusal("images of 32 x 32 px, but masks of 16 x 16", masks=cutout_masks.corners(16, 16))
+    for size in ((16, 16), (32, 33), (32, 31), (64, 32)):
+        words = "images of 32 x 32 px, but masks of {} x {}".format(*size)
+        refusal(words, masks=cutout_masks.corners(*size))
     refusal("fill 'grey': must be one of zero, blur, mean", fill="grey")
     refusal("blur_sigma: 0", fill="blur", blur_sigma=0)
     refusal("frame_step: 0", frame_step=0)
@@ -672,9 +683,15 @@ def test_what_does_not_fit_is_refused():
         (cnn, RNNDecoder(2, cell="gru", hidden_size=1)),
         half_window=1,
     )
+    cnn.n_features = 2
+    refusal("an RNN of 1 features does not fit a CNN of 2", (cnn, rnn), half_window=1)
+    cnn.n_features = 1
     refusal("0 frames to decode", (cnn, rnn), half_window=10)
     refusal(r"18 frames to decode, of fewer than two states \(rest\)", labels=labels * 0)
     refusal("labels", labels=labels[1:])
+    needs = r"frames of shape {} and labels \(20,\); need \(T, H, W\) and \(T,\)"
+    refusal(needs.format(r"\(20, 32\)"), frames=frames[:, 0])
+    refusal(needs.format(r"\(20, 32, 32, 1\)"), frames=frames[..., None])
     refusal("same value", frames=frames * 0)
     refusal("mask '1': covers nothing", masks=masks.areas & (np.arange(3) != 1)[:, None, None])
 

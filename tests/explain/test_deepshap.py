@@ -869,6 +869,18 @@ NAN = torch.full((3, 5, 4), float("nan"))
 X, R = torch.zeros(3, 5, 4), torch.ones(2, 5, 4)
 
 
+class Shaped(nn.Module):
+    """A decoder whose forward() is a function."""
+
+    def __init__(self, function):
+        super().__init__()
+        self.function = function
+        self.weight = nn.Parameter(torch.ones(1))
+
+    def forward(self, x):
+        return self.function(self.weight * x)
+
+
 @pytest.mark.parametrize(
     "arguments, message",
     [
@@ -881,6 +893,9 @@ X, R = torch.zeros(3, 5, 4), torch.ones(2, 5, 4)
         ),
         ({"background": R[:, :, :3]}, "windows of 4 signals, but a background of 3"),
         ({"background": R[:, :4]}, "windows of 5 frames, but a background of 4"),
+        ({"windows": X[:, :4]}, "windows of 4 frames, but a background of 5"),
+        ({"windows": X[:, :, :3]}, "windows of 3 signals, but a background of 4"),
+        ({"windows": X[None]}, r"windows: need .* got \(1, 3, 5, 4\)"),
         ({"windows": NAN}, "windows: holds values that are not finite"),
         ({"background": NAN}, "background: holds values that are not finite"),
         ({"windows": X + float("inf")}, "windows: holds values that are not finite"),
@@ -895,6 +910,12 @@ X, R = torch.zeros(3, 5, 4), torch.ones(2, 5, 4)
         ),
         ({"decoder": nn.Linear(4, 1)}, r"forward\(\) returns \(4, 5, 1\) for 4 windows"),
         ({"decoder": nn.GRU(4, 3)}, r"forward\(\) returns tuple for 4 windows"),
+        ({"decoder": Shaped(lambda x: x.sum())}, r"forward\(\) returns \(\) for 4 windows"),
+        ({"decoder": Shaped(lambda x: x[1:, 0, 0])}, r"forward\(\) returns \(3,\) for 4 windows"),
+        (
+            {"decoder": Shaped(lambda x: x[:, 0, :].flatten())},
+            r"forward\(\) returns \(16,\) for 4 windows",
+        ),
         ({"decoder": "gru"}, "needs a torch.nn.Module"),
         ({"decoder": broken(make("gru"))}, "output is not finite"),
         ({"index": 1}, "index 1: the decoder has 1 outputs, 0 to 0"),

@@ -206,6 +206,20 @@ def test_a_trace_is_explained_in_its_unit_and_each_state_against_the_others(tmp_
         )
 
 
+def test_the_size_of_states_is_their_mean(tmp_path):
+    loaded = planted(outputs=3)
+    one = replace(session(tmp_path), labels=np.arange(80) % 3)
+    settings = settings_of(windows=1, background=4)
+    loaded = replace(loaded, settings=STATES.settings())
+    areas, found = pixel_shap.pixel_shap(loaded, [one], [], settings, decoder="x")
+    sizes = np.abs(found.pixel_signed)  # of one window, whose sign is that of the brightness
+    assert sizes[:, 0, 2, 3].min() > 0 and len({*sizes[:, 0, 2, 3].round(6)}) == 3
+    np.testing.assert_allclose(found.pixel_abs, sizes.mean(axis=0), rtol=1e-5)
+    np.testing.assert_allclose(areas.mean_abs, areas.each_abs.mean(axis=0), rtol=1e-6)
+    assert found.session == "d_s1"
+    np.testing.assert_array_equal(found.image, one.pixel_mean)
+
+
 def test_values_of_frames_are_those_of_the_networks_own_frames():
     torch.manual_seed(1)
     decoder = CNNRNNDecoder(TwoPixels(), RNNDecoder(1, cell="gru", hidden_size=2)).double().eval()
@@ -253,8 +267,10 @@ def test_maps_of_pixels_are_averaged_over_allocations_on_the_first_image():
     np.testing.assert_allclose(mean.pixel_signed, 5 * signed)
     assert mean.session == "a1" and (mean.image == 1).all()
     shorter = replace(other, pixel_signed=signed[:, 1:])
-    with pytest.raises(UserError, match="maps of pixels of sessions a1 and b1: of other frames or"):
-        shap_files.mean_pixels([one, shorter])
+    for maps_of, names in (([one, shorter], "a1 and b1"), ([shorter, one], "b1 and a1")):
+        words = f"maps of pixels of sessions {names}: of other frames or"
+        with pytest.raises(UserError, match=words):
+            shap_files.mean_pixels(maps_of)
 
 
 def test_each_recording_has_its_own_areas(tmp_path):

@@ -136,7 +136,8 @@ def test_sessions_and_cohort(tmp_path):
     table = write(sessions[auc_tables.SESSION_COLUMNS], tmp_path / "session_auc.tsv")
     assert table.headings == ["Mouse", "Session", "x", "cnn_gru"]  # as in the table
     assert [row[:2] for row in table.cells][:2] == [["0", "s1"], ["0", "s2"]]
-    assert table.cells[1][2:] == ["–", "–"]
+    assert table.cells[1][2:] == ["–", "–"] and table.cells[0][2:] == ["0.700", "0.550"]
+    assert manuscript.csv(table).splitlines()[0] == "mouse,session,x,cnn_gru"
     cohort = pd.DataFrame({"mouse": ["a", "a"], "session": ["1", "2"]})
     cohort = cohort.assign(n_frames=1800, n_run=450, frame_rate=30.0, height=128, width=96)
     table = write(cohort, tmp_path / "cohort.tsv")

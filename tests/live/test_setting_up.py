@@ -72,13 +72,15 @@ def test_what_comes_is_what_the_decoder_reads(tmp_path):
     with pytest.raises(UserError, match="--source: ROI signals come, but the decoder reads im"):
         pushed(images, 3)
     reference = read_recording(write(tmp_path / "t0.h5"))
-    said = r"t0\.h5: frames of \(32, 32\) px, but those that come are of \(16, 16\) once corrected"
-    with pytest.raises(UserError, match=said):
-        pushed(images, (16, 16), reference)
+    said = r"t0\.h5: frames of \(32, 32\) px, but those that come are of \({}, {}\) once corrected"
+    for size in ((16, 16), (64, 32), (32, 33)):
+        with pytest.raises(UserError, match=said.format(*size)):
+            pushed(images, size, reference)
     with pytest.raises(UserError, match="--roi-masks: frames come, but the decoder reads ROI"):
         pushed(signals, (32, 32))
-    with pytest.raises(UserError, match="--weights: trained on 2 ROIs, but 3 come"):
-        pushed(signals, 3)
+    for n in (1, 3):
+        with pytest.raises(UserError, match=f"--weights: trained on 2 ROIs, but {n} come"):
+            pushed(signals, n)
     (third,) = open_members(make_weights(tmp_path, "gru", rois=[1, 3]))
     with pytest.raises(UserError, match="rois: the decoder reads ROI 3, but 2 come"):
         pushed(third, 2)

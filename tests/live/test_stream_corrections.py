@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import numpy as np
 import pytest
 
@@ -253,6 +255,23 @@ def test_what_is_no_frame_of_numbers_is_refused():
             Corrections(settings, RATE, "camera").push(Frame(0, np.zeros(8)))
     (one,) = Corrections(DEFAULTS, RATE, "camera").push(Frame(0, np.arange(8)))
     assert one.values.tolist() == [*range(8)] and one.image is None
+
+
+@pytest.mark.parametrize("size", [(8, 7), (8, 9), (7, 8), (9, 8), (64,)])
+def test_a_camera_that_is_set_anew_is_told(size):
+    made = Corrections(DEFAULTS, RATE, "camera")
+    made.push(Frame(3, np.zeros((8, 8), np.uint8)))
+    words = r"^camera: frame 4 is of {} {}, those before of \(8, 8\) uint8; was the camera set anew"
+    for shape, dtype in ((size, "uint8"), ((8, 8), "uint16"), ((8, 8), "int8")):
+        with pytest.raises(UserError, match=words.format(re.escape(str(shape)), dtype)):
+            made.push(Frame(4, np.zeros(shape, dtype)))
+
+
+def test_signals_have_no_masks_of_rois(tmp_path):
+    masks = tmp_path / "rois.npy"
+    np.save(masks, np.eye(8, dtype=np.uint8))
+    with pytest.raises(UserError, match="camera: ROI signals, not frames; leave corrections"):
+        Corrections(DEFAULTS, RATE, "camera", roi_masks=masks).push(Frame(0, np.zeros(8)))
 
 
 def test_frames_in_colour_are_refused():

@@ -83,6 +83,12 @@ def test_a_saturated_camera_is_seen_at_once(full):
     frames[30:, :4] = full  # an eighth of the pixels
     reasons = seen(frames)
     assert first(reasons, "saturated") == 30
+    measured = Watch(LIMITS, RATE)
+    assert not first(seen(frames, watch=measured, limits=LIMITS), "stuck")
+    assert measured.measures["saturated"] == pytest.approx(4 / frames.shape[1])
+    frames[30:] = movie(60)[30:]
+    frames[30:].reshape(30, -1)[:, : frames[0].size // 100] = full  # at the limit, not above it
+    assert first(seen(frames), "saturated") is None
     frames[30:, :4] = 3000  # bright, but no end of a camera's range
     assert first(seen(frames), "saturated") is None
 

@@ -73,6 +73,9 @@ def test_the_same_predictions_are_the_same_bytes(tmp_path):
 
 BAD_SESSIONS = [
     (session([0, 1], [0.5]), "of one length, not [(2,), (2,), (1,)]"),
+    (session(1, 0.5, frame=4), "must be (n,) of one length, not [(), (), ()]"),
+    (session([[0, 1]], [[0.5, 0.5]], frame=[[4, 5]]), "not [(1, 2), (1, 2), (1, 2)]"),
+    (session([0], [0.5, 0.5], frame=[4, 5]), "of one length, not [(2,), (1,), (2,)]"),
     (session([0, 2], [0.5, 0.5]), "labels must be 0 or 1, not 2"),
     (session([0, 1], [0.5, 1.5]), "1 probabilities are not between 0 and 1 (the first is 1.5)"),
     (session([0, 1], [np.nan, np.inf]), "2 probabilities"),
@@ -109,6 +112,8 @@ BAD_OF_OTHERS = [
     (PX, session([1.5, 2, 3], [1, -2, 99]), ""),  # no probabilities
     (NAMED, session([0, 2, 3], THREE), "labels must be 0 to 2, not 3"),
     (NAMED, session([0, 2, 1], THREE[:, :2]), "of one length"),
+    (NAMED, session([0, 2, 1], THREE[:2]), "of one length"),
+    (NAMED, session(1, THREE[0], frame=4), "of one length"),
     (NAMED, session([0, 2, 1], THREE - 0.5), "9 probabilities are not between 0 and 1"),
     (NAMED, session([0, 2, 1], THREE), ""),
 ]

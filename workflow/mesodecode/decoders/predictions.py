@@ -170,7 +170,7 @@ def _check(predictions: Predictions, path: str | Path) -> None:
     """Raise UserError naming `path` and the session if a value cannot be right."""
     if not predictions.sessions:
         raise UserError(f"{path}: predictions of no session; the test mouse needs at least one")
-    if not any(len(session.frame) for session in predictions.sessions.values()):
+    if not any(np.size(session.frame) for session in predictions.sessions.values()):
         raise UserError(nothing(path, predictions.sessions))
     for name, session in predictions.sessions.items():
         fault = _fault(session, split_ids(predictions.test_mouse), predictions.target)
@@ -184,7 +184,7 @@ def _fault(session: SessionPredictions, test_mice: list[str], target: Target) ->
     if session.mouse not in test_mice:
         return f"mouse {session.mouse} is not a test mouse ({', '.join(test_mice)})"
     shapes = [array.shape for array in (frame, label, probability)]
-    if target.states and (len(frame) == 0 or probability.shape == (len(frame), target.outputs)):
+    if target.states and (frame.size == 0 or probability.shape == (frame.size, target.outputs)):
         shapes[2] = shapes[0]
     if len(shapes[0]) != 1 or len(set(shapes)) != 1:
         return f"frame, label and probability must be (n,) of one length, not {shapes}"
