@@ -15,9 +15,9 @@ import pytest
 import torch
 from torch import nn
 from torch.utils._python_dispatch import TorchDispatchMode
-from torch.utils._pytree import tree_leaves, tree_map_only
+from torch.utils._pytree import tree_map_only
 
-from cuda_rules import streams
+from cuda_rules import streams, tensors
 from make_decoders import TINY, Points, net, trained_cnn, write_recording
 from mesodecode.decoders import compiling, steps, train, weights
 from mesodecode.decoders.augment import Augment
@@ -44,21 +44,23 @@ class Operations(TorchDispatchMode):
         given = tree_map_only(torch.Tensor, torch.Tensor.detach, (args, kwargs or {}))  # as now
         found = operation(*args, **(kwargs or {}))
         if torch.Tag.inplace_view not in operation.tags:  # which moves no numbers
-            kept = tree_map_only(torch.Tensor, torch.Tensor.detach, found)
-            self.calls.append((operation, *given, kept))
+            memory = {t.untyped_storage().data_ptr() for t in tensors(given)}
+            made = {  # no view, nor in place
+                place: tensor.detach()
+                for place, tensor in enumerate(tensors(found))
+                if tensor.untyped_storage().data_ptr() not in memory
+            }
+            self.calls.append((operation, *given, made))
         return found
 
     @torch.no_grad()
     def replay(self):
-        for operation, args, kwargs, found in self.calls:
-            memory = {t.untyped_storage().data_ptr() for t in tensors((args, kwargs))}
-            for kept, new in zip(tensors(found), tensors(operation(*args, **kwargs)), strict=True):
-                if kept.untyped_storage().data_ptr() not in memory:  # no view, nor in place
-                    kept.copy_(new)
-
-
-def tensors(values):
-    return [value for value in tree_leaves(values) if isinstance(value, torch.Tensor)]
+        for operation, args, kwargs, made in self.calls:
+            found = operation(*args, **kwargs)
+            if made:
+                new = [*tensors(found)]
+                for place, kept in made.items():
+                    kept.copy_(new[place])
 
 
 @pytest.fixture
@@ -323,7 +325,7 @@ def test_the_host_reads_a_loss_an_epoch_not_a_step(monkeypatch, captured):
 
     def reads(batch_size):
         with Operations(captures=False) as operations:
-            run(batch_size=batch_size, epochs=2)
+            run(source=Points(80), batch_size=batch_size, epochs=2)
         return sum(operation is READS for operation, *_ in operations.calls)
 
     assert reads(4) == reads(40)

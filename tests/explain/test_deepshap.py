@@ -736,14 +736,14 @@ def test_the_rooms_one_name_brings_torch_only_where_it_is_used():
 
 @pytest.mark.slow
 def test_a_large_background_stays_within_a_gigabyte():
-    """Activations of 6,000 references would take 1.5 GB, and pairs of one window as much."""
+    """Activations of 4,000 references would take 1 GB, and pairs of one window as much."""
     code = (
         "import resource, torch; from mesodecode.explain import deep_shap; "
         "from mesodecode.models import RNNDecoder; torch.set_num_threads(1); "
         "most = lambda: resource.getrusage(resource.RUSAGE_SELF).ru_maxrss; "
         "decoder = RNNDecoder(50, cell='lstm', hidden_size=64, bidirectional=True); "
         "explain = lambda n: deep_shap(decoder, torch.randn(1, 31, 50), torch.randn(n, 31, 50)); "
-        "explain(9); before = most(); explain(6_000); print(most() - before)"
+        "explain(9); before = most(); explain(4_000); print(most() - before)"
     )
     done = fresh.Process("fresh:execute", code).finish()
     assert done.returncode == 0, done.stderr
