@@ -448,7 +448,7 @@ def scored(target: str) -> dict[str, pd.DataFrame]:
 def test_scores_of_other_targets_are_shown_by_decoder_allocation_and_session(target, axis, beside):
     (section,) = [one for one in sections.SECTIONS if one.name == "scores"]
     config = {"target": target, "decoders": [], "comparisons": {}, "importance": {}}
-    config |= {"mice": {}, "exclude": {}}
+    config |= {"mice": {}, "exclude": {}, "circular_shifts": 0}
     shown = section.shown(config, scored(target), {})
     assert shown["heading"] == axis and shown["decoders"] == ["z", "x"]
     assert as_read(shown["words"]) and "p = " not in shown["words"]

@@ -240,7 +240,7 @@ def test_the_report_has_the_means_of_decoders_and_every_allocation_and_session()
     each = [target_tables.tables(item, 0) for item in items]
     table, sessions = (pd.concat([one[i] for one in each], ignore_index=True) for i in (0, 1))
     tables = {"regression": table, "session_regression": sessions}
-    config = {"target": "pupil", "decoders": {}}
+    config = {"target": "pupil", "decoders": {}, "circular_shifts": 0}
     words = section_words.scores(config, tables)
     assert words["decoders"] == ["slow", "fast"] and words["heading"] == "R²"
     slow = table[table["decoder"] == "slow"]
