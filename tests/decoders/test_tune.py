@@ -475,3 +475,16 @@ def test_windows_are_searched_in_seconds_too():
     assert found.config["tune"]["gru"]["search"]["half_window"] == [3, 15]  # at 30 frames/s
     with pytest.raises(UserError, match=r"tune.gru.search.half_window: 0.01 s is no frame at 30"):
         study({"gru": {"search": {"half_window": ["0.01 s", "0.5 s"]}}})
+
+
+@pytest.mark.parametrize(
+    "text", ["", "{}", "[]", '{"settings": 3}', '{"settings": "ab"}', '{"settings": null}']
+)
+def test_a_file_that_holds_no_settings_is_named(tmp_path, text):
+    (tmp_path / "best.json").write_text(text)
+    with pytest.raises(
+        UserError, match=r"best\.json: no file of `mesodecode tune` .*make it again"
+    ):
+        tuning.read(tmp_path / "best.json")
+    (tmp_path / "best.json").write_text('{"settings": {"C": 3}, "trials": 2}')
+    assert tuning.read(tmp_path / "best.json") == {"C": 3}

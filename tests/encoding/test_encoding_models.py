@@ -622,10 +622,17 @@ def test_ridge_is_screened_where_it_says_so(screen):
     np.testing.assert_allclose(found[:, 3:], np.tile(mean[3:], (18, 1)), rtol=0.05)
 
 
-def test_images_that_a_backbone_cannot_take_are_told():
+def test_images_that_a_backbone_cannot_take_are_told(monkeypatch):
     small = dataclasses.replace(responses(), images=np.zeros((12, 1, 1), np.float32))
     settings = network(backbone="vgg11", convolutions=None)
     with pytest.raises(UserError, match=r"'vgg11': takes no images of 1 x 1 px .* set responses"):
+        train.network_of(small, settings)
+
+    def maps(*_):  # as vision transformers say it
+        raise AssertionError("Wrong image height! Expected 224")
+
+    monkeypatch.setattr(networks.EncodingNetwork, "maps", maps)
+    with pytest.raises(UserError, match=r"'vgg11': takes no images of 1 x 1 px \(Wrong image hei"):
         train.network_of(small, settings)
 
 

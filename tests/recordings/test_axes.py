@@ -52,5 +52,7 @@ def test_another_axis_as_time():
 def test_what_is_asked_for_is_named():
     assert Asked().named == "" and Asked().dataset is None
     assert Asked(datasets=("a", "b")).dataset == "a"
+    assert Asked(shape=(4,)).named == "movie_shape" and Asked(dtype="u2").named == "movie_dtype"
+    assert Asked(mask=Path("mask.tif")).named == "movie_mask" and Asked("TYX").named == ""
     every = Asked("TYX", (0, 4), "u2", Path("mask.tif"))
     assert every.named == "movie_shape, movie_dtype, movie_mask"

@@ -31,6 +31,7 @@ def test_a_planted_decay_is_found_and_divided_out(monkeypatch, tau):
     made = np.concatenate(
         [found.divide(start, frames[start : start + 70]) for start in range(0, T, 70)]
     )
+    assert found.divide(0, frames[:9].astype(np.float32)).dtype == "float32"
     np.testing.assert_allclose(made, np.broadcast_to(frames.mean(axis=0), made.shape), rtol=1e-4)
 
 

@@ -89,6 +89,9 @@ def test_a_folder_that_solis_spooled_to(tmp_path, per_file, padding):
     np.testing.assert_array_equal(read(folder, axes="TYX"), FRAMES)  # as it has them
     np.testing.assert_array_equal(read(folder, size=50), FRAMES)
     np.testing.assert_array_equal(read(folder / "Spooled files.sifx"), FRAMES)
+    os.replace(folder / "Spooled files.sifx", folder / "A.SIFX")
+    np.testing.assert_array_equal(read(folder / "A.SIFX"), FRAMES)
+    np.testing.assert_array_equal(read(folder), FRAMES)
     assert "leave movie_dataset out" in refusal(folder, dataset="frames")
     assert "leave movie_axes out" in refusal(folder, axes="TXY")
 
@@ -159,6 +162,9 @@ def test_scenes_planes_and_channels_of_bioio(tmp_path, monkeypatch):
     np.testing.assert_array_equal(got[1::2], FRAMES + 1)
     with open_movie(path, dataset="P2", channels=2) as movie:
         assert movie.names == ["GCaMP", "405"]
+    monkeypatch.setattr(Image, "arrays", {"P1": FRAMES[:, None, None]})
+    np.testing.assert_array_equal(read(path), FRAMES)  # the only one needs no name
+    assert "1 scenes" in refusal(path, dataset="P2") and "P1" in refusal(path, dataset="P2")
     monkeypatch.setattr(Image, "arrays", {"P1": np.stack([FRAMES, FRAMES], 1)[:, None]})
     assert "2 planes" in refusal(path)
 
@@ -214,3 +220,17 @@ def test_a_wavelet_of_whole_numbers_is_told_by_the_image_and_not_by_what_is_befo
     coding = b"" if style is None else b"\xff\x52" + bytes(11) + bytes([style])
     (tmp_path / "a.mj2").write_bytes(b"mdat" + before + b"\xff\x4f\xff\x51" + bytes(40) + coding)
     assert video._reversible(tmp_path / "a.mj2") == lossless
+
+
+@pytest.mark.parametrize(
+    "error", [OSError("no ffmpeg"), RuntimeError("no ffmpeg"), AssertionError("no\n\nno ffmpeg\n")]
+)
+def test_whatever_imageio_raises_of_a_video_is_its_reason(tmp_path, monkeypatch, error):
+    import imageio_ffmpeg
+
+    def frames(*_, **__):
+        raise error
+
+    monkeypatch.setattr(imageio_ffmpeg, "read_frames", frames)
+    (tmp_path / "a.avi").write_bytes(b"x")
+    assert refusal(tmp_path / "a.avi").endswith("a.avi: not a readable video (no ffmpeg)")

@@ -224,6 +224,8 @@ def test_a_counter_of_32_bits_that_begins_anew_runs_on(tmp_path, capsys, first):
     [
         (np.append(TIME[:-50], np.zeros(50)), "the last 50 of 2050 values of t are 0: never writt"),
         (np.append(TIME[:-50], np.full(50, np.nan)), "the last 50 of 2050 values of t are nan"),
+        (np.append(TIME[:-2], [-2, -1]), "t goes back at sample 2048 .-2 s., in 1 places"),
+        (np.append(TIME[:-2], [0, -1]), "t goes back at sample 2048 .0 s., in 2 places"),
         (
             np.r_[TIME[:-3], np.nan, TIME[-2], np.nan],
             "t is not finite in 2 of 2050 samples, the first 2047",

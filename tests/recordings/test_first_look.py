@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from pathlib import Path
 from types import SimpleNamespace
@@ -248,6 +249,10 @@ def test_a_file_of_behaviour_that_is_not_there_is_said_with_its_path(lab, capsys
     seen = look_at(study, "m1_20240101")
     assert seen.wrong == ["data/m1/20240101/wheel.csv: No such file or directory"]
     assert seen.image.shape == (H, W) and seen.labels is None
+    for path in lab.glob(f"data/m1/*/{NAME}"):
+        path.unlink()
+    seen = look_at(study, "m1_20240101")
+    assert len(seen.wrong) == 1 and NAME in seen.wrong[0] and seen.image is None
 
 
 def test_times_that_have_their_usual_name_are_not_guessed(tmp_path):
@@ -256,6 +261,9 @@ def test_times_that_have_their_usual_name_are_not_guessed(tmp_path):
         seen = FirstLook("s")
         assert first_look._named_times(seen, str(tmp_path / "t.csv")) == guessed
         assert seen.guessed_times == ({"frame_times_dataset": guessed} if guessed else {})
+    np.save(tmp_path / "t.NPY", np.zeros(2, [("n", int), ("t_ms", float)]))
+    os.replace(tmp_path / "t.NPY.npy", tmp_path / "t.NPY")
+    assert first_look._named_times(seen, str(tmp_path / "t.NPY")) is None
 
 
 def test_frames_without_values_are_not_looked_at(lab, capsys):

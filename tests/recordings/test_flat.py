@@ -282,6 +282,7 @@ def test_layouts_are_told_by_names_files_beside_and_headers(capsys, tmp_path, mo
         "a header of too many numbers": lambda: headed(1, 3, 4, 1, 2, n_bytes=48, count=60),
         "a header of no whole number": lambda: headed(1, 3, 4, 1, 2, n_bytes=48, count=5.5),
         "a header of two wavelengths": lambda: headed(1, 3, 4, 2, 2, n_bytes=48),
+        "a header of no wavelength": lambda: headed(1, 3, 4, 0, 2, n_bytes=48),
         "a header of other pixels": lambda: headed(1, 3, 4, 1, 2, n_bytes=46),
         "a header of fewer pixels": lambda: headed(1, 3, 4, 1, 2, n_bytes=50),
         "a size": lambda: told_layout("a.raw", shape=(3, 4), dtype="double"),

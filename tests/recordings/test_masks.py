@@ -489,6 +489,8 @@ IMAGES = ("tif", "npy", "png", "mat", "h5", "roi", "zip")
         ("m.tsv", [("M2", "left", 2.5, 2.5, 0.1)], "ROI M2 left holds no pixel's centre"),
         ("m.tsv", [("M2", "left", 2, 2, 1)] * 2, "ROI M2 left is there twice"),
         ("m.tsv", [("M2", "left", "two", 2, 1)], "column x holds text"),
+        ("m.csv", b"name,x,y\n\xe9,1,1\n", "not a table ('utf-8' codec"),
+        ("m.csv", b"name,x\na,1\na,1,2,3\n", "not a table (Error tokenizing data"),
         ("m.csv", b"name,x,y\na,1,1\n", "no column hemisphere"),
         ("m.roi", b"Iout", "not a readable file of ImageJ"),
         ("m.zip", b"PK", "not a readable file of ImageJ"),
@@ -613,6 +615,8 @@ def test_masks_of_each_kind_and_what_is_refused(capsys, tmp_path, monkeypatch):
         "polygons": lambda: polygons({"a": square, "b": [[0, 3], [5, 3], [5, 3.5], [0, 3.5]]}),
         "a polygon of two corners": lambda: polygons({"a": square[:2]}),
         "a polygon of words": lambda: polygons({"a": "abc"}),
+        "a polygon of a number": lambda: polygons({"a": 5}),
+        "a polygon of nothing": lambda: polygons({"a": [[0, 0], [None, {}], [2, 2]]}),
         "a polygon with NaN": lambda: polygons('{"a": [[0, 0], [1, NaN], [2, 2]]}'),
         "a polygon to the edge": lambda: polygons({"a": [[-0.5, -0.5], [5.5, -0.5], [5.5, 3.5]]}),
         "a polygon beyond the left": lambda: polygons({"a": [[-0.6, 0], [2, 0], [2, 2]]}),
@@ -640,6 +644,8 @@ def test_masks_of_each_kind_and_what_is_refused(capsys, tmp_path, monkeypatch):
         "the brain of two labels": lambda: of_image(read_brain, half - 0.5),
         "no brain": lambda: of_image(read_brain, 0 * half),
         "the brain turned": lambda: of_image(read_brain, half.T),
+        "a row of a brain": lambda: of_image(read_brain, half[0]),
+        "a brain of words": lambda: of_image(read_brain, np.full((4, 6), "a")),
         "a stack of brains": lambda: of_image(read_brain, stack),
     }
     with np.errstate(invalid="ignore"):

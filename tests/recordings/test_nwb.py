@@ -58,6 +58,7 @@ def path(tmp_path_factory):
         RoiResponseSeries(name="turned", data=SVT.T, rois=rows(areas, 0, 1), **scaled),
         RoiResponseSeries(name="one", data=SVT[:, 0], rois=rows(areas, 1), **scaled),
         RoiResponseSeries(name="odd", data=SVT, rois=rows(areas, 0), **scaled),
+        RoiResponseSeries(name="few", data=SVT[:, :1], rois=rows(areas, 0, 1), **scaled),
         RoiResponseSeries(name="no_masks", data=SVT, rois=rows(other, 0, 1), **scaled),
     ):
         ophys.add(one)
@@ -129,6 +130,7 @@ def test_one_file_of_all(capsys, opened, monkeypatch):
         "ROI signals turned": lambda: rois("turned"),
         "ROI signals of one": lambda: rois("one"),
         "ROI signals of other rows": lambda: rois("odd"),
+        "ROI signals of fewer ROIs": lambda: rois("few"),
         "ROI signals of a table without names": lambda: rois("no_masks"),
         "ROI signals without a name": rois,
         "ROI signals that are not there": lambda: rois("none"),

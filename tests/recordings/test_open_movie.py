@@ -6,10 +6,13 @@ import shutil
 from pathlib import Path
 
 import numpy as np
+import pytest
 import tifffile
 
 from make_movies import GRAY, save_h5
 from mesodecode.recordings import readers
+from mesodecode.recordings.axes import Asked
+from mesodecode.recordings.readers import hdf5, npy
 from told import assert_told
 
 TOLD = Path(__file__).with_name("told")
@@ -169,3 +172,18 @@ def test_components_are_told_from_wavelengths_by_their_shapes(tmp_path):
         assert readers._are_components(path, ["a", "b"]) == are, (u, svt)
         assert not readers._are_components(path, ["a", "x"])
         assert not readers._are_components(path, ["a", "b", "b"])
+
+
+def test_arrays_of_pixels_and_frames_are_of_two_axes():
+    shapes = {"mean": (16,), "movie": (100, 16), "other": (100, 15), "stack": (16, 4, 4)}
+    assert hdf5.choose(shapes, None, "x.h5", "movie_dataset", 16) == "movie"
+    assert hdf5.choose(shapes, None, "x.h5", "movie_dataset") == "stack"
+    assert hdf5.choose(shapes, "/mean/", "x.h5", "movie_dataset", 16) == "mean"
+
+
+@pytest.mark.parametrize(("shape", "are"), [((4,), False), ((4, 9), True), ((4, 3, 3), False)])
+def test_a_second_npy_file_of_two_axes_may_be_svt(tmp_path, shape, are):
+    np.save(tmp_path / "u.npy", np.ones((2, 3, 4)))
+    np.save(tmp_path / "svt.npy", np.ones(shape))
+    with npy.open_components([tmp_path / "u.npy", tmp_path / "svt.npy"], Asked()) as movie:
+        assert (movie is not None) == are

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import runpy
 import struct
 import sys
@@ -73,7 +74,7 @@ def save_smr(path, channels):
 def test_spike2_has_channels_units_times_and_events(tmp_path):
     pytest.importorskip("neo")
     path, camera = tmp_path / "b.smr", np.arange(8) * 10000 + 500
-    save_smr(path, {"wheel": [(0, 2000 * RUNS)], "camera": camera})
+    save_smr(path, {" wheel ": [(0, 2000 * RUNS)], "camera ": camera})
     got = read_behavior(path, frames=FRAMES, behavior_speed="wheel")
     assert got["labels"].tolist() == LABELS
     assert got["speed"].max() == pytest.approx(20, rel=1e-6)
@@ -137,6 +138,7 @@ def test_events_of_spike2_are_all_there_in_pauses_too(tmp_path):
     [
         ("b.smr", "not a readable Spike2 file"),
         ("b.smrx", "File > Export As > MATLAB data"),
+        ("b.SMRX", "File > Export As > MATLAB data"),
         ("b.abf", "not a readable ABF file"),
         ("b.tdms", "not a readable TDMS file"),
     ],
@@ -535,7 +537,7 @@ WAY = np.cumsum(RUNS) * 0.2  # cm, from sample to sample
 X, Y = np.append(0, 0.6 * WAY[:-1]), np.append(0, 0.8 * WAY[:-1])
 
 
-def save_dlc(path, likelihood, individual=None):
+def save_dlc(path, likelihood, individual=None, quoting=csv.QUOTE_MINIMAL):
     """A table as DeepLabCut writes it, of one body part, in px of 0.5 mm."""
     lines = [
         ["scorer", *["DLC"] * 3],
@@ -545,7 +547,7 @@ def save_dlc(path, likelihood, individual=None):
     if individual:
         lines.insert(1, ["individuals", *[individual] * 3])
     rows = np.stack([np.arange(100), 100 + 20 * X, 50 + 20 * Y, likelihood], axis=1)
-    pd.DataFrame([*lines, *rows.tolist()]).to_csv(path, index=False, header=False)
+    pd.DataFrame([*lines, *rows.tolist()]).to_csv(path, index=False, header=False, quoting=quoting)
 
 
 @pytest.mark.parametrize("individual", [None, "mouse1"])
@@ -566,6 +568,16 @@ def test_a_point_of_deeplabcut_gives_the_speed(tmp_path, capsys, individual):
     assert "is a position, and its unit is not said: say in speed_scale how many cm" in line
     save_dlc(path, np.full(100, 0.5), individual)
     assert "is not known in 100%" in refusal(read_behavior, path, frames=FRAMES, **options)
+
+
+def test_words_of_deeplabcut_may_stand_in_quotes_and_before_blanks(tmp_path):
+    path = tmp_path / "v.csv"
+    save_dlc(path, np.ones(100), quoting=csv.QUOTE_ALL)
+    for text in (path.read_text(), path.read_text().replace('"', "").replace("scorer", "scorer ")):
+        path.write_text(text)
+        found, inside = read_variables(path, ["nose", "nose/y"])
+        assert found["nose/y"].values.tolist() == pytest.approx((50 + 20 * Y).tolist())
+        assert inside == ["nose", "nose/likelihood", "nose/x", "nose/y"]
 
 
 def test_a_table_of_deeplabcut_that_is_cut_off(tmp_path):

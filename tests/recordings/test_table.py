@@ -7,8 +7,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from mesodecode.base.files import UserError
 from mesodecode.recordings.readers import table
 from mesodecode.recordings.readers.arrays import Unreadable
+from mesodecode.recordings.readers.traces import read_variables
 from told import assert_told
 
 TOLD = Path(__file__).with_name("told")
@@ -118,3 +120,17 @@ def test_tables_of_any_program(capsys, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     cases = {name: (lambda content=content: told(content)) for name, content in TEXTS.items()}
     assert_told(cases, TOLD / "table.txt", capsys)
+
+
+@pytest.mark.parametrize("error", [MemoryError("x"), OSError("x"), UserError("x")])
+def test_what_is_no_fault_of_a_table_is_not_said_to_be_one(tmp_path, monkeypatch, error):
+    def read(*_, **__):
+        raise error
+
+    (tmp_path / "t.csv").write_text("a,b\n1,2\n")
+    monkeypatch.setattr("pandas.read_csv", read)
+    with pytest.raises(type(error), match=r"^x$"):
+        read_variables(tmp_path / "t.csv", ["a"])
+    error = RuntimeError("x")
+    with pytest.raises(UserError, match=r"t\.csv: not a table \(x\); needs rows of one length"):
+        read_variables(tmp_path / "t.csv", ["a"])

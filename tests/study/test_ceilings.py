@@ -219,6 +219,7 @@ def test_days_are_counted_over_the_end_of_a_year():
         ("session\n20240101a\n20240101a\n", "session '20240101a' is there twice"),
         ("session\n20240101a\na/20240101a\n", "session 'a/20240101a' is there twice; keep one row"),
         ("session\tsex\n20240101a\té\n".encode("utf-16"), "not a TSV or CSV table in UTF-8"),
+        ("session\tnote\n20240101a\t" + "x" * 140000, "not a TSV or CSV table in UTF-8"),
         (b"PK\x03\x04\xff\xfe", "not a TSV or CSV table in UTF-8"),
     ],
 )
@@ -364,6 +365,8 @@ def test_simulated_sessions_know_their_day():
     study = studies.resolve(given | {"simulate": {"signal_drift": 0.01}})
     days = {name: study.simulation(name)["day"] for name in ("20240101a", "20240110c")}
     assert days == {"20240101a": 0, "20240110c": 9}
+    table = {"nwb": {"sessions": "sessions.tsv"}}  # which says the days, too
+    assert studies.resolve(given | {"simulate": {"signal_drift": 0.01}} | table)
     still = studies.resolve(given | {"simulate": {}})
     assert still.simulation("20240110c")["day"] == 0
     with pytest.raises(UserError, match=r"simulate\.signal_drift: goes by the days of sessions"):

@@ -281,7 +281,7 @@ def _read_circles(path: str | Path) -> pd.DataFrame:
             dtype={"name": str, "hemisphere": str},
             keep_default_na=False,
         )
-    except (ValueError, pd.errors.ParserError) as error:
+    except ValueError as error:  # as pandas' own are
         raise UserError(f"{path}: not a table ({one_line(error)})") from error
     missing = [name for name in COLUMNS if name not in table.columns]
     if missing:

@@ -81,6 +81,7 @@ FORMATS = (
     Format("polygons", (".json",), ("masks",)),
     Format("ImageJ", (".roi", ".zip"), ("masks",)),
 )
+SPOOLED = "*.[sS][iI][fF][xX]"  # the file of a folder that Andor's Solis spools to
 BY_NAME = {one.name: one for one in FORMATS}
 
 

@@ -13,6 +13,7 @@ from mesodecode.base.files import UserError, refused
 from mesodecode.recordings.axes import Asked, Axes
 from mesodecode.recordings.movie import ArrayMovie
 from mesodecode.recordings.readers import mapped
+from mesodecode.study import file_formats
 
 # What spooled pixels are called, and their type.
 _ENCODINGS = {"Mono16": np.dtype("<u2"), "Mono32": np.dtype("<u4")}
@@ -121,7 +122,7 @@ def _count(folder: Path) -> int:
     """Return how many frames the .sifx file of a folder says."""
     import sif_parser
 
-    (file, *_) = sorted(folder.glob("*.sifx"))
+    (file, *_) = sorted(folder.glob(file_formats.SPOOLED))
     with (
         refused(file, "not a readable file of Andor"),
         warnings.catch_warnings(action="ignore"),  # it has no frames itself
