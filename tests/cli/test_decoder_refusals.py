@@ -41,6 +41,31 @@ REFUSED = {
         {},
         "--valid or --valid-mice: needed, one of them",
     ),
+    "fit-linear: both": (
+        "fit-linear --train a.h5 --valid b.h5 --valid-mice b --test c.h5 --predictions p --out o",
+        {},
+        "--valid or --valid-mice: needed, one of them",
+    ),
+    "predict": (
+        "predict --weights w.pt --recordings c.h5 --test-mice c --decoder d --out o",
+        {},
+        "--test-mice chooses from --features; leave it out with --recordings",
+    ),
+    "hold-out: no network": (
+        "hold-out --arm own --train a.h5 --valid b.h5 --test c.h5 --decoder d --out o "
+        '--settings {"model":"logistic_regression"}',
+        {
+            "recordings.recording.read_roles": [
+                [SimpleNamespace(mouse="a", session=name)] for name in "bcd"
+            ],
+        },
+        "--valid: a linear decoder of pixels chooses nothing by them; leave them out",
+    ),
+    "average: validation alone": (
+        "average --predictions a b --decoder d --validation v --out o",
+        {},
+        "--validation: goes with --of-validation, the files that are averaged",
+    ),
     "average": (
         "average --predictions a b --decoder d --of-validation v w --out o",
         {},
@@ -154,15 +179,18 @@ REFUSED = {
         {},
         "--chosen-by: goes with --all-epochs; leave it out",
     ),
-    "finetune: mice": (
-        f"{FINETUNE} --rnn gru",
-        {
-            "cli.decoders.finetune.starts_of": {None: TRAINED},
-            "cli.decoders._label_donors.read_roles": [["b"], ["a"]],
-            "recordings.recording.mice_of": lambda role: tuple(role),
-        },
-        "s.pt: trained on a and validated on b; --train and --valid must hold the same mice",
-    ),
+    **{
+        f"finetune: {train} and {valid}": (
+            f"{FINETUNE} --rnn gru",
+            {
+                "cli.decoders.finetune.starts_of": {None: TRAINED},
+                "cli.decoders._label_donors.read_roles": [[*train], [*valid]],
+                "recordings.recording.mice_of": lambda role: tuple(role),
+            },
+            "s.pt: trained on a and validated on b; --train and --valid must hold the same mice",
+        )
+        for train, valid in (("b", "a"), ("a", "c"), ("c", "b"), ("ac", "b"), ("a", "bc"))
+    },
     "finetune: mice of a training without validation": (
         f"{FINETUNE} --rnn gru",
         {

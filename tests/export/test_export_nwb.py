@@ -447,6 +447,23 @@ def other_training_mice(folder):
         file.attrs["train_mice"] = "c"
 
 
+def predictions_of(folder, change):
+    with h5py.File(folder / f"predictions/linear/{TESTS_A[0]}.h5", "r+") as file:
+        change(file)
+
+
+def a_frame(at, number):
+    def change(file):
+        file[f"{FIRST}/frame"][at] = number
+
+    return lambda folder: predictions_of(folder, change)
+
+
+def other_allocation(folder):
+    about = {"allocation": "train-c.valid-a.test-b"}  # of the same training mouse
+    predictions_of(folder, lambda file: file.attrs.update(about))
+
+
 def other_masks(folder):
     tifffile.imwrite(folder / "m.tif", MASKS[::-1])
     with h5py.File(folder / f"recordings/{FIRST}.h5", "r+") as file:
@@ -461,6 +478,13 @@ def other_masks(folder):
         (lambda f: (f / f"recordings/{FIRST}.h5").unlink(), "No such file"),
         (other_labels, "has other frames, labels or target"),
         (other_training_mice, "of other mice than their allocation"),
+        (other_allocation, "of other mice than their allocation"),
+        (
+            lambda folder: predictions_of(folder, lambda file: file.move(FIRST, "x")),
+            f"predictions of linear, {TESTS_A[0]}: no session {FIRST}; make the predictions again",
+        ),
+        (a_frame(0, -1), "has other frames, labels or target"),
+        (a_frame(-1, T), "has other frames, labels or target"),
         (other_masks, "not the masks that"),
     ],
 )

@@ -351,6 +351,8 @@ def test_the_state_stays_between_both_thresholds():
     assert found == ["rest", "run", "run", "run", "rest", "rest", "run"]
     with pytest.raises(UserError, match=r"--leave 0\.7: above --enter 0\.6"):
         Hysteresis(0.6, 0.7)
+    one = Hysteresis(0.6, 0.6)  # a single threshold
+    assert [one(p) for p in (0.6, 0.59, 0.61)] == ["run", "rest", "run"]
 
 
 # --- the loop -------------------------------------------------------------------------------------
