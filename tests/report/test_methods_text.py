@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import itertools
 import re
 from pathlib import Path
 
@@ -327,7 +328,14 @@ def test_what_was_read_and_how():
     assert "the signal as recorded, times 0.01." in text(recordings={"speed_scale": 0.01})
     assert "sampled at 100 samples/s from" in text(recordings={"behavior_rate": 100})
     assert "sampled at times of its own" in text(recordings={"behavior_time": "t"})
-    assert "sampled at times of its own" in text(recordings={"behavior": "{session}.nwb"})
+    for suffix in ("nwb", "NWB"):
+        assert "sampled at times of its own" in text(
+            recordings={"behavior": f"{{session}}.{suffix}"}
+        )
+    for key, of in itertools.product(("labels", "speed"), ("values", "level", "values/x")):
+        of_spike2 = text(recordings={f"behavior_{key}": f"ch1/{of}"})
+        assert ("sampled at times of its own" in of_spike2) == ("x" not in of)
+    assert "sampled at times" in text(recordings=wheel | {"behavior_encoder": "ch1/values"})
     bouts = text(recordings={"behavior_time": "start", "behavior_stop": "stop"})
     assert "told by intervals" in bouts and "sampled" not in bouts
     assert "0 throughout were kept" in text(recordings={"zero_frames": "keep"})

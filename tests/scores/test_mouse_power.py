@@ -172,9 +172,10 @@ def test_any_table_with_aucs_of_mice_is_read(tmp_path):
     assert made["smallest_difference"][0] == pytest.approx(expected, rel=1e-5)
 
 
-def test_what_is_compared_may_be_numbers_and_stands_in_the_order_that_is_asked_for():
+def test_what_is_compared_and_mice_may_be_numbers_and_stand_in_the_order_that_is_asked_for():
     table = aucs(np.random.default_rng(0).normal(0, 0.05, (4, 2)))
     windows = table.assign(window=table["decoder"].map({"a": 5, "b": 10}))
+    windows["test_mouse"] = table["test_mouse"].str[1:].astype(int)
     for only, pair in ((None, ("5", "10")), (["10", "5"], ("10", "5"))):
         made = mouse_power.smallest_differences(windows, by="window", only=only, mice=[5])
         rows = [(pair[0], "chance"), (pair[1], "chance"), pair]

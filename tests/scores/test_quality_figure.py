@@ -133,6 +133,26 @@ def test_a_session_without_an_auc_in_some_allocations_is_not_said_to_hold_one_st
     assert "×" not in as_read(quality_figure.caption(read(study), known, trace))
 
 
+def test_the_caption_says_of_how_many_a_threshold_is_known_and_nothing_of_frames_that_are_not(
+    study,
+):
+    table = read(study)
+    sessions = pd.DataFrame({"test_mouse": ["1"], "session": ["1_a"], "auc": [0.8]})
+
+    def said(shown=np.nan, **values):
+        trace = quality_figure.Trace("1_a", "x", 0.8, shown, *[np.zeros(3)] * 3, None)
+        return as_read(quality_figure.caption(table.assign(**values), sessions, trace))
+
+    assert "in the validation mouse. Balanced" in said()
+    some = said(0.4, threshold=[0.4] + [np.nan] * 19, error_far=[np.nan] * 19 + [0.125])
+    assert "in the validation mouse (known for 1 of 20 allocations). Balanced" in some
+    assert "are wrong, beyond 0.125 (means" in some and some.endswith("0.5, dotted: threshold.")
+    none = said(threshold=np.nan, error_far=np.nan)
+    assert "sample SD. Balanced" in none and "are wrong (means" in none and none.endswith(": 0.5.")
+    table = table[:1]
+    assert said().startswith("Test frames of 1 allocation of 1 test mouse (colours); ")
+
+
 def test_page_says_what_and_how_many(study):
     words = words_of(study / "quality_cnn.svg")
     for text in (
