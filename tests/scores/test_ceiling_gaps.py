@@ -24,9 +24,9 @@ LABEL = np.array([0, 0, 1, 1])
 AUC = {1.0: [0.1, 0.2, 0.3, 0.4], 0.75: [0.1, 0.3, 0.2, 0.4], 0.5: [0.2, 0.3, 0.1, 0.4]}
 
 
-def held(arm, test, train, value):
-    members = [Member(name[0], name) for name in train], [Member(test[0], test)]
-    split = SessionSplit(arm, tuple(members[0]), (), tuple(members[1]))
+def held(arm, test, train, value, valid=()):
+    roles = (tuple(Member(name[0], name) for name in names) for names in (train, valid, [test]))
+    split = SessionSplit(arm, *roles)
     made = SessionPredictions(test[0], np.arange(4), LABEL, np.array(AUC[value]))
     return HeldOut("net", split, made)
 
@@ -45,7 +45,7 @@ def study_auc(**values):
 
 
 HELD = [
-    held("own", "a1", ["a2", "a3"], 1.0),
+    held("own", "a1", ["a2", "a3"], 1.0, valid=["a4", "a5"]),
     held("own", "a2", ["a1", "a3"], 0.75),
     held("own", "b1", ["b2", "b3"], 0.75),
     held("own", "c1", ["c2", "c3"], 1.0),
@@ -53,7 +53,7 @@ HELD = [
     held("own_far", "a1", ["a3"], 0.5),
     held("own_near", "b1", ["b2"], 1.0),
     held("own_far", "b1", ["b3"], 0.75),
-    held("others_equal", "a1", ["b1", "c1"], 0.5),
+    held("others_equal", "a1", ["b1", "c1"], 0.5, valid=["d1"]),
 ]
 STUDY = {"a1": 0.9, "a2": 0.45, "b1": 0.65, "c1": 0.7}
 
@@ -66,7 +66,10 @@ def test_table_of_arms_by_hand():
     found = as_tabled(rows(), "ceilings").set_index(["arm", "session"])
     assert list(found.loc["own", "a1"][["n_train", "days", "auc"]]) == [2, (3 + 8) / 2, 1.0]
     assert found.loc["own", "a2"]["days"] == (3 + 5) / 2  # before it and after it
-    assert found.loc[("own_near", "a1"), "train_sessions"] == "a/a2"
+    sets = found[["train_sessions", "valid_sessions"]]
+    assert list(sets.loc["own", "a1"]) == ["a/a2+a/a3", "a/a4+a/a5"]
+    assert list(sets.loc["own_near", "a1"]) == ["a/a2", "-"]  # a decoder that chooses no epoch
+    assert list(sets.loc["others", "a1"]) == ["of 2 allocations", "-"]
     others = found.loc["others", "a1"]
     # one training mouse in one allocation, two in the other, of three sessions each
     assert others["auc"] == pytest.approx(0.9) and others["n_train"] == 4.5
