@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 from types import SimpleNamespace
 
@@ -741,3 +742,31 @@ def test_a_study_says_where_files_are_and_what_its_jobs_are():
 def test_only_settings_that_have_a_default_are_filled_in():
     table = {"properties": {"a": {"default": None}, "b": {"type": "string"}, "c": {"default": 3}}}
     assert study._filled(table) == {"a": None, "c": 3}
+
+
+@pytest.mark.parametrize("kind", ["file", "events"])
+@pytest.mark.parametrize("pattern", ["all.h5", "{session}{x}.h5", "{session"])
+def test_patterns_of_files_hold_the_session_and_nothing_else(kind, pattern):
+    words = rf"^config: recordings\.{kind}: '{re.escape(pattern)}' must hold {{session}}, no other"
+    with pytest.raises(UserError, match=words):
+        a_study(recordings={"file": "{session}.h5", kind: pattern})
+
+
+def test_models_and_sweeps_that_can_be_are_taken_and_others_are_not():
+    models = {"net": {"backbone": "vgg11"}}
+    for model in (
+        {"model": "image_mean"},
+        {"model": "ridge", "covariates": True, "screen": True},
+        {"like": "net", "covariates": True},
+        {"like": "net", "screen": True},
+        {"like": "net", "train_on": "averages"},
+    ):
+        assert a_study(models=models | {"x": model}, responses={"covariates": ["speed"]})
+    wrong = {"train_on": "averages", "covariates": True}
+    with pytest.raises(UserError, match=r"^config: models\.x\.train_on: averages have no covaria"):
+        a_study(models=models | {"x": wrong}, responses={"covariates": ["speed"]})
+    with pytest.raises(UserError, match=r"^config: sweep\.model: no network 'none'"):
+        a_study(sweep={"model": "none"})
+    both = {"models": {"ridge": {"model": "ridge"}}, "diagnose": ["net"]}
+    with pytest.raises(UserError, match=r"diagnose: no network 'net'; known: none"):
+        a_study(**both)

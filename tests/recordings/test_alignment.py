@@ -409,3 +409,23 @@ def test_tables_of_landmarks_by_name(tmp_path):
     found = alignment.read_landmarks(path)
     told = {s: {n: xy.tolist() for n, xy in marks.items()} for s, marks in found.items()}
     assert told == {"s1": {"a": [1, 2], "b": [5, 6]}, "atlas": {"a": [3, 4]}}
+
+
+@pytest.mark.parametrize(
+    "text", ["3", '["V1"]', '{"V1": 3}', '{"V1": {}}', '{"V1": [[1, 2], [3]]}', '{"V1": ["a", 1]}']
+)
+def test_an_atlas_of_what_is_no_polygons_is_named(tmp_path, text):
+    for name in ("a.json", "a.JSON"):
+        (tmp_path / name).write_text(text)
+        with pytest.raises(UserError, match=rf'{name}: needs {{"name": '):
+            alignment.write_areas(tmp_path / name, [], [], tmp_path)
+
+
+def test_an_atlas_of_wfield_in_upper_case_is_in_mm_too(tmp_path, monkeypatch):
+    rows = [{"acronym": "V1"} | {f"{s}_{a}": [0, 1, 1] for s in ("left", "right") for a in "xy"}]
+    asked = []
+    monkeypatch.setattr(alignment.wfield, "landmarks", lambda *_, mm, **__: asked.append(mm))
+    for name, content in (("a.JSON", rows), ("b.json", {"V1": []}), ("c.tif", rows)):
+        (tmp_path / name).write_text(json.dumps(content))
+        alignment.read_landmarks("l/{session}.json", [], tmp_path / name)
+    assert asked == [True, False, False]

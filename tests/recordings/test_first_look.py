@@ -255,6 +255,30 @@ def test_a_file_of_behaviour_that_is_not_there_is_said_with_its_path(lab, capsys
     assert len(seen.wrong) == 1 and NAME in seen.wrong[0] and seen.image is None
 
 
+def test_of_behaviour_that_cannot_be_read_nothing_is_guessed(tmp_path):
+    (tmp_path / "b.xyz").write_text("x")
+    for name in ("b.xyz", "none.csv"):
+        assert first_look._guessed({"behavior": str(tmp_path / name)}) == {}
+
+
+@pytest.mark.parametrize("first", [UserError("b.csv: a"), FileNotFoundError(2, "gone", "b.csv")])
+@pytest.mark.parametrize("second", [UserError("b.csv: c"), FileNotFoundError(2, "lost", "b.csv")])
+def test_what_is_wrong_is_said_by_the_config_and_by_names(lab, capsys, monkeypatch, first, second):
+    study = studies.resolve(init(lab, capsys)[0])
+    errors = [first, second]
+
+    def look(*_):
+        raise errors.pop(0)
+
+    monkeypatch.setattr(first_look, "_look_at_behavior", look)
+    monkeypatch.setattr(first_look, "_guessed", lambda _: {"behavior_time": "t"})
+    monkeypatch.setattr(first_look, "_at_rate", lambda seen, settings, frames: frames)
+    words = {"a": "b.csv: a", "c": "b.csv: c", "gone": "b.csv: gone", "lost": "b.csv: lost"}
+    one, other = (words.get(e.strerror if isinstance(e, OSError) else str(e)[-1]) for e in errors)
+    seen = look_at(study, "m1_20240101")
+    assert seen.wrong == [one, f"by its names (behavior_time: t): {other}"]
+
+
 def test_times_that_have_their_usual_name_are_not_guessed(tmp_path):
     for names, guessed in (("time,t_ms", None), ("frame_times,t_ms", None), ("n,t_ms", "t_ms")):
         (tmp_path / "t.csv").write_text(f"{names}\n0,0\n1,50\n")

@@ -37,7 +37,10 @@ from make_movies import (
 )
 from mesodecode.base.files import UserError, in_order
 from mesodecode.recordings import axes, movie
+from mesodecode.recordings.masks import read_masks
 from mesodecode.recordings.readers import by_name, open_movie, read_mat
+from mesodecode.recordings.readers.clocks import read_times
+from mesodecode.recordings.readers.light_sources import read_light_sources
 from mesodecode.running.fingerprints import fingerprint
 from mesodecode.study import file_formats
 
@@ -399,6 +402,22 @@ def test_svd_components_are_put_together(tmp_path):
     np.save(tmp_path / "U.npy", np.moveaxis(U, 2, 0).astype(np.float32))
     got = read([tmp_path / "U.npy", tmp_path / "SVT.npy"])
     np.testing.assert_allclose(got, PRODUCT, atol=1e-5)
+    files = [(tmp_path / name).rename(tmp_path / name.upper()) for name in ("U.npy", "SVT.npy")]
+    np.testing.assert_allclose(read(files), PRODUCT, atol=1e-5)
+
+
+def test_suffixes_of_files_may_be_in_upper_case(tmp_path):
+    for name, values in (("l", [1, 2, 1, 2]), ("t", [0, 0.1, 0.2, 0.3])):
+        np.save(tmp_path / f"{name}.npy", values)
+        (tmp_path / f"{name}.npy").rename(tmp_path / f"{name}.NPY")
+    assert read_light_sources(tmp_path / "l.NPY", None)[1].tolist() == [1, 2, 1, 2]
+    np.testing.assert_allclose(read_times(tmp_path / "t.NPY", None, 4, 10.0), np.arange(4) / 10)
+    (tmp_path / "m.TSV").write_text("name\themisphere\tx\ty\tradius\nV1\tleft\t1\t1\t0.6\n")
+    assert read_masks(tmp_path / "m.TSV", H, W).names == ("V1 left",)
+    (tmp_path / "folder").mkdir()
+    for i, frame in enumerate(FRAMES[:3]):
+        tifffile.imwrite(tmp_path / f"folder/{i}.TIF", frame, **GRAY)
+    np.testing.assert_array_equal(read(tmp_path / "folder"), FRAMES[:3])
 
 
 @pytest.mark.parametrize("save", [save_v73, save_h5, lambda p, **x: scipy.io.savemat(p, x)])
