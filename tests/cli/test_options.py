@@ -373,6 +373,23 @@ def verbs_of(name: str) -> list[str]:
     ]
 
 
+def test_help_of_a_setting_has_its_words_what_it_takes_and_its_default(toy, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "120")
+    text = parser_of("toy").format_help()
+    assert "[-h] --name STRING [--size INTEGER]" in text  # what has no default is needed
+    assert [line.strip() for line in text.partition("settings (toy):\n")[2].splitlines()] == [
+        "--name STRING         any text",
+        "--size INTEGER        px (default: none)",
+        "--shift NUMBER        100 % of s (default: -0.5)",
+        "--deep, --no-deep     yes or no (default: True)",
+        "--areas STRING [STRING ...]",
+        "(default: ['a'])",
+        "--rates NUMBER [NUMBER ...]",
+        "(default: [1.0])",
+        "--cell {gru,lstm}     cell (default: gru)",
+    ]
+
+
 @pytest.mark.parametrize("name", [*SCHEMAS, "recordings"])
 def test_help_shows_every_setting_with_its_words_and_default(name):
     assert verbs_of(name), f"no verb takes the settings of {name}"

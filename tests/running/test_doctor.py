@@ -95,6 +95,9 @@ def test_a_snakemake_of_another_environment_is_told(here, monkeypatch):
     assert state == WARN and "the shell's snakemake is /usr/bin/snakemake: `source " in words
     monkeypatch.setattr(shutil, "which", lambda name: None)
     assert "the shell finds no snakemake: `source " in doctor.python()[1]
+    (here / "link").symlink_to(f"{sys.prefix}/bin")
+    monkeypatch.setattr(shutil, "which", lambda name: f"{here}/link/{name}")
+    assert doctor.python()[0] == OK
     monkeypatch.setattr(shutil, "which", lambda name: f"{sys.prefix}/bin/{name}")
     state, words = doctor.python()
     known = (
@@ -128,8 +131,9 @@ def test_gpus_that_torch_does_not_use_are_told(monkeypatch):
     monkeypatch.setattr(torch.cuda, "init", lambda: None)
     assert "(none is visible; is CUDA_VISIBLE_DEVICES empty?);" in doctor.gpu()[1]
     monkeypatch.setattr(shutil, "which", lambda name: None)
-    monkeypatch.setattr(doctor.Path, "exists", lambda path: False)
-    assert doctor.gpu()[0] == SKIPPED
+    for driver, state in ((False, SKIPPED), (True, WARN)):  # one of which nvidia-smi is not in PATH
+        monkeypatch.setattr(doctor.Path, "exists", lambda path, driver=driver: driver)
+        assert doctor.gpu()[0] == state
 
 
 @pytest.mark.parametrize(
@@ -141,11 +145,14 @@ def test_gpus_that_torch_does_not_use_are_told(monkeypatch):
 )
 def test_memory_is_that_of_the_job_and_little_of_it_is_told(here, monkeypatch, limit, state, said):
     monkeypatch.setattr("psutil.virtual_memory", lambda: SimpleNamespace(total=32e9))
-    (here / "memory.max").write_text(f"{limit}\n")
     monkeypatch.setattr(doctor, "Path", lambda root, name: here / name)
-    found, words = doctor.machine()
-    assert found == state and f"{said} of memory" in words
-    assert ("recordings are streamed" in words) == (state == WARN)
+    (here / "memory").mkdir()
+    for name in ("memory.max", "memory/memory.limit_in_bytes"):  # of two generations of cgroups
+        (here / name).write_text(f"{limit}\n")
+        found, words = doctor.machine()
+        assert found == state and f"{said} of memory" in words
+        assert ("recordings are streamed" in words) == (state == WARN)
+        (here / name).write_text("max\n")
 
 
 def test_gpus_are_named_and_tried(monkeypatch):

@@ -65,7 +65,7 @@ def nodes() -> tuple[list[Nodes], str | None]:
     """Return what `sinfo` lists, and the name of the default partition."""
     found, default = [], None
     for line in ask("sinfo", "--noheader", "--exact", "--format=%P|%a|%l|%G|%c|%m").splitlines():
-        name, up, limit, gres, cores, memory = line.strip().split("|")
+        name, up, limit, gres, cores, memory = line.split("|")
         if name.endswith("*"):
             name = default = name[:-1]
         cards = re.findall(r"gpu(?::([^:,(]*[^:,(\d][^:,(]*))?:(\d+)", gres)
