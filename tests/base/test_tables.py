@@ -54,6 +54,11 @@ def test_a_table_that_cannot_be_right_is_refused_by_its_line(tmp_path, text, wor
     assert "\n" not in str(caught.value)
 
 
+def test_a_table_whose_columns_nothing_parts_needs_a_suffix(tmp_path):
+    with pytest.raises(UserError, match=r"t: not a CSV or TSV table \(.*delimiter\)"):
+        read_table(written(tmp_path, "auc\n0.5\n", "t"), ["auc"])
+
+
 def test_an_auc_may_be_1_by_rounding(tmp_path):
     assert read_table(written(tmp_path, "auc\n1.0000000001\n0\n"))["auc"].tolist()[1] == 0
 

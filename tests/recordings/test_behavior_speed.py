@@ -216,11 +216,12 @@ def test_values_that_netcdf_packed_are_those_they_stand_for(tmp_path):
         read_behavior(tmp_path / "b.h5")
 
 
+@pytest.mark.parametrize("unit", ["mm/s ", np.bytes_("mm/s"), np.array([["mm/s"]], "S4")])
 @pytest.mark.parametrize("key", ["unit", "units", "Unit", "Units"])
-def test_the_unit_of_hdf5_is_taken_by_either_case(tmp_path, key):
+def test_the_unit_of_hdf5_is_taken_by_either_case_and_as_programs_write_text(tmp_path, key, unit):
     with h5py.File(tmp_path / "b.h5", "w") as file:
         file["speed"] = 10 * SPEED
-        file["speed"].attrs[key] = "mm/s"
+        file["speed"].attrs[key] = unit
     np.testing.assert_allclose(read_behavior(tmp_path / "b.h5")["speed"], SPEED, rtol=1e-6)
 
 

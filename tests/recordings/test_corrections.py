@@ -144,6 +144,9 @@ def test_light_sources_in_turn_are_as_channels_in_turn(signal):
         chain = corrected(Measured(Stack(stack), 2), settings, RATE, lights)
         made.append(read(chain, 7))
     np.testing.assert_array_equal(*made)
+    few = DEFAULTS | {"channels": 2, "signal_channel": signal}  # no cycle, as lights tell channels
+    chain = corrected(Measured(Stack(stack[:1]), 2), few, RATE, np.array([signal]))
+    np.testing.assert_array_equal(read(chain, 7), stack[:1])
 
 
 def test_a_frame_whose_reference_was_dropped_has_the_nearest_by_light_sources():

@@ -243,6 +243,8 @@ def test_all_that_a_recording_holds_is_brought_to_another_rate(tmp_path, rate):
         late = [max(s - i, 0) / 30 for s, i in zip(starts, first, strict=True)]
         np.testing.assert_allclose(file["time"], time[first] + late)
         np.testing.assert_allclose(file["pixel_mean"], file["frames"][:].mean(axis=0), rtol=1e-6)
+        kinds = ("pixel_mean", "f4"), ("stack_sd", "f4"), ("speed", "f4"), ("rois", "f4")
+        assert {(name, file[name].dtype.str[1:]) for name, _ in kinds} == {*kinds}
         assert file["stack_sd"][()] == pytest.approx(file["frames"][:].std(), rel=1e-5)
         assert (file.attrs["frame_rate"], file.attrs["recorded_rate"]) == (rate, 30)
         assert set(file["corrections"]) == {"shifts", "r2"}
@@ -311,3 +313,4 @@ def test_a_new_frame_is_of_the_state_that_lasts_longest_in_it_the_first_of_sever
         else:
             expected = parts.mean(axis=1)
         np.testing.assert_allclose(found.decoded, expected, rtol=1e-6)
+        assert found.decoded.dtype == (np.uint8 if target.states else np.float32)

@@ -79,6 +79,11 @@ def path(tmp_path_factory):
     for begin, end, kind in ((0.0, 0.9, "rest"), (0.9, 2.9, "run"), (2.9, 4.0, "groom")):
         bouts.add_interval(start_time=begin, stop_time=end, kind=kind)
     file.add_time_intervals(bouts)
+    coded = TimeIntervals(name="coded", description="d")
+    coded.add_column("code", "d")
+    for begin, code in ((0.0, 2), (1.0, 1), (2.5, 2)):
+        coded.add_interval(start_time=begin, stop_time=begin + 0.5, code=code)
+    file.add_time_intervals(coded)
     film = {"unit": "n.a.", "rate": 4.0, "starting_time": 1.0}
     frames = np.arange(5 * 4 * 3).reshape(5, 4, 3)  # T, x, y
     file.add_acquisition(ImageSeries(name="film", data=frames, **film))
@@ -145,6 +150,8 @@ def test_one_file_of_all(capsys, opened, monkeypatch):
         "intervals of a series, by kind": lambda: variables("kinds", "runs", run_label=None),
         "intervals of a table": lambda: variables("bouts", "bouts/kind", "bouts/none"),
         "intervals of a table, by kind": lambda: variables("bouts/kind", run_label=None),
+        "intervals of a number": lambda: variables("coded", "coded/code", run_label="2"),
+        "intervals of numbers, by kind": lambda: variables("coded/code", run_label=None),
         "intervals of another label": lambda: variables("bouts", "bouts/kind", run_label="walk"),
         "a movie": lambda: film("film"),
         "a movie by its axes": lambda: film("film", axes="TYX"),

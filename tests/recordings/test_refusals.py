@@ -126,9 +126,12 @@ def broken_zarr(folder):
         pass
 
 
-def areas_of_words(folder):
-    (folder / "a.json").write_text('{"V1": "left"}')
-    alignment.write_areas(folder / "a.json", [], [], folder)
+def atlas(text):
+    def write(folder):
+        (folder / "a.json").write_text(text)
+        alignment.write_areas(folder / "a.json", [], [], folder)
+
+    return write
 
 
 def polygons(folder):
@@ -252,10 +255,13 @@ REFUSED = {
         lambda _: alignment.register(np.zeros((3, 4)), np.zeros((4, 3))),
         "mean images of (3, 4) and (4, 3) px; they must be alike",
     ),
-    "an atlas of what are no polygons": (
-        areas_of_words,
-        'a.json: needs {"name": [[x, y], …], …} (',
-    ),
+    **{
+        f"an atlas of what are no polygons: {text}": (
+            atlas(text),
+            'a.json: needs {"name": [[x, y], …], …} (',
+        )
+        for text in ('{"V1": "left"}', '{"V1": {"x": [1, 2]}}', '{"V1": [[1, 2, 3]]}', "[1]", "1")
+    },
     "a mask of another size": (
         lambda _: pixels.asked_for(ASKED, "X", Path("m.tif")),
         "m.npy: of (3, 4), but movie_shape is (4, 3)",

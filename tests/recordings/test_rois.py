@@ -310,13 +310,14 @@ def test_a_column_of_behaviour_is_no_signal_and_said(tmp_path, capsys, name):
         (lambda run, speed: 0 * run, None),  # constant, which decoders refuse
     ],
 )
-def test_an_roi_that_is_behaviour_itself_is_refused(behaviour, words):
+@pytest.mark.parametrize("kind", ["f4", "f8"])
+def test_an_roi_that_is_behaviour_itself_is_refused(behaviour, words, kind):
     from mesodecode.recordings.intake import check_leak
 
-    run, speed = np.arange(T) % 4 // 2, np.sin(np.arange(T)).astype("f4")
+    run, speed = np.arange(T) % 4 // 2, np.sin(np.arange(T))
     rois = SIGNALS.astype("f4").copy()
     rois[:, 1] = behaviour(run, speed)
-    traces = {"labels": run.astype("u1"), "speed": speed, "rois": rois}
+    traces = {"labels": run.astype("u1"), "speed": speed.astype(kind), "rois": rois}
     if words is None:
         check_leak(traces, None, "r.npy")
     else:

@@ -200,6 +200,23 @@ def test_layouts_of_labs(tmp_path, monkeypatch, layout):
     assert "FILL IN" not in text.replace("CHECK or FILL IN", "") and "ln -s" not in text
 
 
+@pytest.mark.parametrize("layout", ["simulated", "HDF5", "SVD components", "NWB holds both"])
+def test_layouts_whose_suffixes_are_in_upper_case(tmp_path, monkeypatch, layout):
+    def upper(name):
+        return re.sub(r"[.]\w+$", lambda suffix: suffix[0].upper(), f"data/{name}")
+
+    monkeypatch.chdir(tmp_path)
+    names, mice, patterns = LAYOUTS[layout]
+    tree(tmp_path, *names)
+    for name in names:
+        Path("data", name).rename(upper(name))
+    config, text = made_text(Path("data"))
+    assert config["mice"] == mice and "FILL IN:" not in text
+    for kind, pattern in patterns.items():
+        wanted = upper(pattern) if isinstance(pattern, str) else [*map(upper, pattern)]
+        assert config["recordings"][kind] == wanted
+
+
 def test_names_of_the_published_study_do_not_tell_all_mice_apart(tmp_path):
     folder = tree(tmp_path, *(f"{s}{end}" for s in PUBLISHED for end in (".tif", "_behavior.mat")))
     study, text = made(folder)

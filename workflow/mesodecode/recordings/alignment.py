@@ -244,9 +244,9 @@ def warp_labels(labels: np.ndarray, matrix: np.ndarray, size: tuple[int, int]) -
     """
     back = np.linalg.inv(matrix)
     fits = labels.min() >= 0 and labels.max() <= np.iinfo(np.uint16).max
-    return transform.warp(
-        labels.astype(np.float64), back, output_shape=size, order=0, preserve_range=True
-    ).astype(np.uint16 if fits else np.int32)
+    return transform.warp(labels, back, output_shape=size, order=0, preserve_range=True).astype(
+        np.uint16 if fits else np.int32
+    )
 
 
 def _write_polygons(

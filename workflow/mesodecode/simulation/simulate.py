@@ -233,7 +233,7 @@ def _flipped(label: np.ndarray, share: float, rng: np.random.Generator) -> np.nd
 
     Drawn again where one state alone would be left.
     """
-    bout = np.concatenate([[0], np.diff(label.astype(int)) != 0]).cumsum()
+    bout = np.concatenate([[0], np.diff(label) != 0]).cumsum()
     n = bout[-1] + 1
     while True:
         chosen = np.zeros(n, np.uint8)

@@ -24,7 +24,7 @@ _NM += "|560|561|565|590|594|617|625|630|635|640|660"
 _WORDS = "blue|violet|purple|green|red|orange|amber|yellow|cyan|uv|calcium|gcamp|signal|sig"
 _WORDS += "|isosbestic|isos|reference|ref|hemo|haemo|hemodynamics?|reflectance|fluorescence|fluo"
 _WORDS += "|gfp|yfp|rfp|mcherry|tdtomato|jrgeco|rcamp"
-_CAPITAL = "|".join(word.capitalize() for word in _WORDS.replace("?", "").split("|"))
+_CAPITAL = "|".join(word.capitalize() for word in _WORDS.split("|"))
 WAVELENGTHS = {  # kind -> what in a name tells a wavelength
     "channel": r"(?<![A-Za-z0-9])(?i:channel|chan|ch|c)[ _-]?\d{1,3}(?!\d)|(?<=[a-z0-9])Ch\d(?!\d)"
     r"|(?<![A-Za-z0-9])(?i:led|camera|cam)\d{1,2}(?!\d)",

@@ -70,7 +70,7 @@ def look(folder: str | Path) -> Found:
     for session, mouse in zip(sessions, guess.mice, strict=True):
         session.mouse = mouse
     sessions = _in_time(sessions, found)
-    if not roles["behavior"] and all(session.path.suffix == ".nwb" for session in sessions):
+    if not roles["behavior"] and all(s.path.suffix.lower() == ".nwb" for s in sessions):
         for session in sessions:  # NWB files hold both
             session.files["behavior"] = session.path
     found.guess = guess.rests_on
@@ -232,7 +232,7 @@ def _shared(a: PurePosixPath, b: PurePosixPath) -> list[str]:
 def _pair_components(sessions: list[Session], spatial: dict[PurePosixPath, int]) -> None:
     """Give each session of temporal components the spatial ones nearest above or beside them."""
     for session in sessions:
-        if session.movie.units[0].temporal and session.path.suffix == ".npy":
+        if session.movie.units[0].temporal and session.path.suffix.lower() == ".npy":
             session.movie.u = max(
                 spatial,
                 key=lambda path: (
