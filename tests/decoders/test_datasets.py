@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from make_recordings import H, W, stack, write_recording
 from mesodecode.base.files import UserError
 from mesodecode.decoders.feature_files import read_features
-from mesodecode.decoders.inputs import Images, SessionFeatures, Windows, normalising_of
+from mesodecode.decoders.inputs import Images, SessionFeatures, Windows, normalising_of, spread
 
 
 def slow_image(frames, t):
@@ -158,6 +158,13 @@ def test_windows_equal_slices_of_their_sessions(lengths, half_window, more, orde
         np.testing.assert_array_equal(batch.numpy(), expected)
         np.testing.assert_array_equal(windows.labels[windows.centres].numpy(), labels)
         assert windows.labels.dtype == torch.float32
+
+
+def test_few_of_many_positions_are_the_nearest_to_even_steps():
+    many = torch.arange(10, 18)
+    assert spread(many, 4).tolist() == [10, 12, 15, 17]  # 0, 2.3, 4.7 and 7 from the first
+    assert spread(many, 1).tolist() == [10] and spread(many[:0], 3).tolist() == []
+    assert spread(many, 8).tolist() == spread(many, 99).tolist() == many.tolist()
 
 
 def test_a_hand_worked_window():

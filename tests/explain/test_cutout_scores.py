@@ -189,6 +189,9 @@ def test_what_does_not_fit_is_refused_in_one_line(tmp_path, capsys):
     few = write_linear(tmp_path / "few.npz", weights=np.ones((8, 9)), pixels=9)
     line = refused(capsys, tmp_path, [one], *squares, weights=few)
     assert line == "a linear decoder of 72 pixels does not fit images of 32 x 32 px"
+    many = write_linear(tmp_path / "many.npz", weights=np.ones((33, 32)), pixels=64)
+    line = refused(capsys, tmp_path, [one], *squares, weights=many)
+    assert line == "a linear decoder of 1056 pixels does not fit images of 32 x 32 px"
 
 
 # Decoders from their files -----------------------------------------------------------------------

@@ -485,7 +485,7 @@ def other_masks(folder):
         ),
         (a_frame(0, -1), "has other frames, labels or target"),
         (a_frame(-1, T), "has other frames, labels or target"),
-        (other_masks, "not the masks that"),
+        (other_masks, f"m.tif: not the masks that {{}}/recordings/{FIRST}.h5 was made with"),
     ],
 )
 def test_bad_files_are_one_line_and_nothing_written(study, tmp_path, capsys, spoil, words):
@@ -494,7 +494,7 @@ def test_bad_files_are_one_line_and_nothing_written(study, tmp_path, capsys, spo
     spoil(folder)
     assert export(folder, sessions=[FIRST]) == 1
     line = capsys.readouterr().err
-    assert words in line and line.startswith("mesodecode export-nwb: error: ")
+    assert words.format(folder) in line and line.startswith("mesodecode export-nwb: error: ")
     assert line.count("\n") == 1
     assert not list(folder.glob("nwb/*")) + list(folder.glob("nwb/.*"))
 

@@ -58,14 +58,15 @@ cnn\_gru & 3 & 0.600 $\pm$ 0.050 & 0.550 & 0.650 & 0.750 \\
 
 
 def test_markdown_of_aucs_written_by_hand(tmp_path):
-    table = write(aucs().assign(decoder=["x|y"] * 3 + ["cnn"] * 3), tmp_path / "auc.tsv")
+    names = ["x|y"] * 3 + [r"a\b"] * 3
+    table = write(aucs().assign(decoder=names), tmp_path / "auc.tsv")
     assert manuscript.markdown(table) == (
         r"""**auc.tsv**
 
 | Decoder | n | AUC | Lowest | Highest | Accuracy |
 | --- | ---: | ---: | ---: | ---: | ---: |
 | x\|y | 3 | 0.800 ± 0.100 | 0.700 | 0.900 | 0.750 |
-| cnn | 3 | 0.600 ± 0.050 | 0.550 | 0.650 | 0.750 |
+| a\\b | 3 | 0.600 ± 0.050 | 0.550 | 0.650 | 0.750 |
 """
     )
 

@@ -681,6 +681,7 @@ def test_sources_that_cannot_be_are_named(tmp_path, monkeypatch):
         del file["rois"]
     with pytest.raises(UserError, match=r"t1\.h5: no ROI signals in it; give recordings\.rois"):
         taken(open_source(str(path), signals=True))
+    assert len(taken(open_source(str(path)))) == 80  # its images need none
     with pytest.raises(UserError, match=r"--source tcp://\*x: .*; needs tcp://HOST:PORT"):
         taken(open_source("tcp://*x"))
     monkeypatch.setattr(sys, "stdin", None)
