@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+import re
 import resource
 import subprocess
 import sys
@@ -266,6 +267,10 @@ def test_what_takes_more_than_the_memory_that_is_free_is_not_read(monkeypatch):
             UserError, match=r"^a\.h5: its movie takes 0\.1 GB of memory, and 0\.1 GB"
         ):
             check_memory(n_bytes, "a.h5", "its movie")
+    monkeypatch.setattr(files, "free_memory", lambda: 1_500_000_000)
+    words = "a.h5: its movie takes 2,300.0 GB of memory, and 1.5 GB are free; damaged? if not, "
+    with pytest.raises(UserError, match=f"^{re.escape(words)}read it where there is more$"):
+        check_memory(2_300_000_000_000, "a.h5", "its movie")
 
 
 def test_an_archive_holds_the_bytes_that_it_says(tmp_path):

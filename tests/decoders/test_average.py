@@ -15,6 +15,7 @@ from mesodecode.base.files import UserError
 from mesodecode.decoders import predictions, validation
 from mesodecode.decoders.average import average
 from mesodecode.decoders.predictions import Predictions, SessionPredictions
+from mesodecode.study.targets import Target
 
 NAME = "train-1+2+3.valid-4.test-5"
 
@@ -102,26 +103,41 @@ def changed(**sessions) -> Predictions:
 OTHER = replace(
     SECOND, allocation="train-1+2+4.valid-5.test-3", train_mice="1+2+4", valid_mouse="5"
 )
+PUPIL = replace(
+    SECOND,
+    target=Target("pupil", unit="mm"),
+    sessions={name: replace(one, label=one.label * 1.5) for name, one in SECOND.sessions.items()},
+)
 REFUSED = {
+    "two targets": (
+        [FIRST, PUPIL],
+        "1.h5: decodes pupil (mm), but {}/0.h5 run; average decoders of one target",
+    ),
     "one decoder": ([FIRST], "0.h5: decoders gru; an average is of two or more"),
     "one twice": ([FIRST, FIRST], "1.h5: decoders gru, gru; an average is of two or more, each"),
     "one of two twice": (
         [FIRST, SECOND, FIRST],
         "2.h5: decoders gru, gru2, gru; an average is of two or more, each given once",
     ),
-    "allocation": ([FIRST, OTHER], "1.h5: allocation is train-1+2+4.valid-5.test-3, but train-"),
-    "roles": ([FIRST, replace(SECOND, valid_mouse="3")], "1.h5: valid_mouse is 3, but 4 in "),
+    "allocation": (
+        [FIRST, OTHER],
+        f"1.h5: allocation is train-1+2+4.valid-5.test-3, but {NAME} in {{}}/0.h5; average",
+    ),
+    "roles": (
+        [FIRST, replace(SECOND, valid_mouse="3")],
+        "1.h5: valid_mouse is 3, but 4 in {}/0.h5",
+    ),
     "more sessions": (
         [FIRST, changed(s3=session([1], [0], [0.5]))],
-        "1.h5: session s3 is not both here and in",
+        "1.h5: session s3 is not both here and in {}/0.h5",
     ),
     "fewer sessions": (
         [FIRST, replace(SECOND, sessions={"s1": SECOND.sessions["s1"]})],
-        "1.h5: session s2 is not both here and in",
+        "1.h5: session s2 is not both here and in {}/0.h5",
     ),
     "labels": (
         [FIRST, changed(s1=session([1, 2, 3], [0, 1, 0], [0.5] * 3))],
-        "1.h5: session s1: the label of frame 3 is not that of",
+        "1.h5: session s1: the label of frame 3 is not that of {}/0.h5",
     ),
     "no common frame": (
         [FIRST, changed(s2=session([7, 8], [0, 1], [0.5, 0.5]))],
@@ -136,10 +152,11 @@ def test_a_session_too_short_for_one_decoder_is_averaged_at_no_frame(write):
 
 
 @pytest.mark.parametrize(("members", "words"), REFUSED.values(), ids=REFUSED)
-def test_predictions_that_do_not_belong_together_are_refused(members, words, write):
+def test_predictions_that_do_not_belong_together_are_refused(members, words, write, tmp_path):
     with pytest.raises(UserError) as caught:
         average(write(*members), "avg")
-    assert words in str(caught.value) and "\n" not in str(caught.value)
+    said = str(caught.value)
+    assert said.startswith(f"{tmp_path}/{words.format(tmp_path)}") and "\n" not in said
 
 
 def test_mice_that_differ_are_refused(write):

@@ -3,6 +3,7 @@
 import json
 import math
 import pickle
+import re
 
 import numpy as np
 import pytest
@@ -68,7 +69,11 @@ def test_settings_that_a_file_lacks_or_has_of_another_type_are_named(kind):
     assert all(f"lack '{key}'" in words for key, words in lacking.items() if words)
     for key in settings:
         for other in ({"x": [1]}, math.nan, [["a"]], 7 if key == "target" else object):
-            assert f"'{key}'" in told(kept_settings.check, path, kind, settings | {key: other})
+            said = told(kept_settings.check, path, kind, settings | {key: other})
+            words = (
+                rf"w\.pt: its setting '{key}' is none of a decoder \(.+\); train it anew, or ask"
+            )
+            assert re.match(words, said), said
     for causal in ("normalise_from", "warm_up"):
         said = told(kept_settings.check, path, kind, without(settings, causal) | {"causal": True})
         assert (f"lack '{causal}'" in said) == (kind != "cnn_rnn")  # the CNN's, of that
@@ -160,6 +165,9 @@ def test_a_file_is_opened_only_if_all_of_it_is_of_its_type(tmp_path, name):
         for value in values if name in of else ():
             path = write(tmp_path / name, **{part: value})
             assert told(read, path), (part, value)
+    if name == "w.npz":
+        said = told(read, write(tmp_path / name, scale=np.ones((2, 2), np.float32)))
+        assert "(scale: float32 (2, 2), not numbers (4,)); fit them again" in said
 
 
 def test_what_a_fitted_model_of_a_trace_gives_is_in_its_unit(tmp_path):

@@ -313,9 +313,12 @@ def test_a_fitted_model_reads_back_as_it_was(tmp_path, model):
 def test_code_in_a_fitted_model_is_never_run(tmp_path, dump, wrap):
     path, sentinel = tmp_path / "m.joblib", tmp_path / "sentinel"
     dump({"model": wrap(Hostile(sentinel)), "settings": {}, "train_mice": ("a",)}, path)
-    with pytest.raises(UserError, match=r"m.joblib: not a model .*fit it again"):
+    with pytest.raises(UserError, match=r"m.joblib: not a model .*fit it again") as caught:
         roi_classical.load(path)
     assert not sentinel.exists()
+    hostile = Hostile(sentinel).__reduce__()[0]
+    known = f"{hostile.__module__}.{hostile.__qualname__}", "joblib.numpy_pickle.NumpyArrayWrapper"
+    assert any(f"(it names {one})" in str(caught.value) for one in known)
     joblib.load(path)  # the trap itself works
     assert sentinel.exists()
 

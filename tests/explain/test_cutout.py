@@ -189,16 +189,20 @@ def test_masks_that_cannot_be_are_refused_by_name():
         (("a", "b"), areas[0]),
         (("a", "b"), areas[..., None]),
     ):
-        with pytest.raises(UserError, match="mask"):
+        with pytest.raises(UserError, match=r"^mask") as caught:
             CutoutMasks(names, bad)
+        if len(names) != 2:
+            assert f"{len(names)} names and bool of shape (2, 4, 4); need" in str(caught.value)
     with pytest.raises(UserError, match="there is none"):
         CutoutMasks((), areas[:0])
     with pytest.raises(UserError, match="'edges left and right': covers the whole image"):
         cutout_masks.edges(8, 8, size=0.5)
-    with pytest.raises(UserError, match="do not fit"):
-        cutout_masks.squares(8, 8, size=9)
+    with pytest.raises(UserError, match=r"^size: squares of 9 px do not fit into images of 8 x 7"):
+        cutout_masks.squares(8, 7, size=9)
     for options in ({"size": 0}, {"stride": -1}, {"size": float("nan")}):
-        with pytest.raises(UserError, match=next(iter(options))):
+        ((key, value),) = options.items()
+        words = f"^{key}: {value}; needs px, or a share of the image between 0 and 1$"
+        with pytest.raises(UserError, match=words):
             cutout_masks.squares(8, 8, **options)
     with pytest.raises(UserError, match="must be one of squares, circles"):
         cutout_masks.make_masks("triangles", 8, 8)

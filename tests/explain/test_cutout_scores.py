@@ -16,6 +16,7 @@ from drawn import as_drawn
 from make import LINEAR, STUDY, add_files, check_commands, plan, snakemake
 from make_decoders import BY_HAND, PATCH, SIDE, run, write_linear
 from mesodecode.base.files import UserError
+from mesodecode.decoders import applied
 from mesodecode.decoders.extraction import extract
 from mesodecode.decoders.feature_files import read_features
 from mesodecode.decoders.fitted import linear
@@ -149,6 +150,15 @@ def test_areas_of_a_file_for_each_mouse(tmp_path):
     scores = rows.set_index(["session", "mask"])["score"]
     assert scores["d1", "area 7"] > 0.3 and scores["d1", "all but area 7"] < 0.1
     assert scores["e1", "area 7"] == 0 and scores["e1", "all but area 7"] > 0.3
+
+
+def test_a_linear_decoder_names_the_size_that_it_does_not_fit(tmp_path):
+    path = write_linear(tmp_path / "l.npz", weights=np.ones(9), pixels=9)
+    network = applied.load(path).decoder.network
+    words = r"^a linear decoder of 9 pixels does not fit images of 4 x 3 px$"
+    with pytest.raises(UserError, match=words):
+        network.check_size(4, 3)
+    network.check_size(1, 9)
 
 
 def test_what_does_not_fit_is_refused_in_one_line(tmp_path, capsys):

@@ -919,6 +919,8 @@ class Shaped(nn.Module):
         ({"decoder": "gru"}, "needs a torch.nn.Module"),
         ({"decoder": broken(make("gru"))}, "output is not finite"),
         ({"index": 1}, "index 1: the decoder has 1 outputs, 0 to 0"),
+        ({"index": 3}, "^index 3: the decoder has 1 outputs, 0 to 0$"),
+        ({"index": -1}, "^index -1: the decoder has 1 outputs, 0 to 0$"),
         ({"decoder": Elsewhere(4, cell="gru", hidden_size=3)}, "miss the decoder's probability"),
         ({"decoder": headed(nn.LayerNorm(4))}, r"no rule for LayerNorm \(layer 'network.head.1'\)"),
         ({"decoder": headed(nn.Softmax(1))}, r"no rule for Softmax"),

@@ -483,7 +483,11 @@ def other_masks(folder):
             lambda folder: predictions_of(folder, lambda file: file.move(FIRST, "x")),
             f"predictions of linear, {TESTS_A[0]}: no session {FIRST}; make the predictions again",
         ),
-        (a_frame(0, -1), "has other frames, labels or target"),
+        (
+            a_frame(0, -1),
+            f"error: predictions of linear, {TESTS_A[0]}: session {FIRST} has other frames, labels "
+            f"or target than {{}}/recordings/{FIRST}.h5; make the predictions again",
+        ),
         (a_frame(-1, T), "has other frames, labels or target"),
         (other_masks, f"m.tif: not the masks that {{}}/recordings/{FIRST}.h5 was made with"),
     ],

@@ -96,6 +96,14 @@ def test_a_rate_that_nobody_tells_is_asked_for_and_files_of_a_session_may_differ
     h5py.File(known.path, "w").close()
     assert setting_up._as_known(given, None, known) == (given, None)
     assert setting_up._as_known(given, 32, known) == (given, 32)
+    words = re.escape(
+        f"--dark-offset 9: {known.path} was made with {defaults['dark_offset']}; leave"
+    )
+    with pytest.raises(UserError, match=f"^{words} the flag out, or --known$"):
+        setting_up._as_known(defaults | {"dark_offset": 9}, None, known)
+    words = re.escape(f"--image-size 16: {known.path} has 32; leave it out")
+    with pytest.raises(UserError, match=f"^{words}$"):
+        setting_up._as_known(given, 16, known)
 
 
 def test_a_network_of_images_is_compiled_for_the_size_that_is_known(tmp_path, monkeypatch, capsys):
