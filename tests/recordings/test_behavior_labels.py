@@ -11,6 +11,7 @@ import scipy.sparse
 from make_movies import save_v5 as v5
 from mesodecode.base.files import UserError
 from mesodecode.recordings.readers.behavior import Frames, read_behavior
+from told import refusal
 
 FRAMES = Frames(4, 1.0)
 LABELS, SPEED = np.array([0, 1, 1, 0]), np.array([0.1, 3.0, 0.6, 0.5])
@@ -261,3 +262,13 @@ def test_labels_whose_name_speaks_of_rest_are_taken_for_run_with_a_word(
     np.testing.assert_array_equal(read["labels"], LABELS)
     line = f"b.h5: 1 is taken for run, though '{name}' speaks of rest"
     assert (line in capsys.readouterr().err) == said
+
+
+def test_one_value_with_a_rate_is_refused(tmp_path):
+    np.save(tmp_path / "b.npy", 1)
+    for name in ("behavior_labels", "behavior_speed"):
+        line = refusal(
+            *(read_behavior, tmp_path / "b.npy"),
+            **{"frames": FRAMES, name: "labels", "behavior_rate": 1},
+        )
+        assert line == f"{tmp_path / 'b.npy'}: labels has one value; behavior_rate is of more"

@@ -230,6 +230,10 @@ def test_a_counter_of_32_bits_that_begins_anew_runs_on(tmp_path, capsys, first):
             np.r_[TIME[:-3], np.nan, TIME[-2], np.nan],
             "t is not finite in 2 of 2050 samples, the first 2047",
         ),
+        (
+            np.array([b"\xe9", *[b"1"] * 2049]),
+            "t holds text that is no time, such as '�' at sample 0",
+        ),
         ((1.7e9 + TIME).astype(np.float32), "float32 has steps of 128 there"),
     ],
 )

@@ -273,6 +273,7 @@ def test_areas_and_rates_that_cannot_be(capsys, tmp_path, monkeypatch):
         "as it is": lambda: made("a.h5"),
         "half the rate": lambda: made("a.h5", frame_rate=15.0),
         "a rate a little above": lambda: made("a.h5", frame_rate=30.1),
+        "the highest rate": lambda: made("a.h5", frame_rate=31.5),
         "a rate above": lambda: made("a.h5", frame_rate=33.0),
         "a rate far below": lambda: made("a.h5", frame_rate=2.0),
         "a rate far below, of short segments": lambda: made("g.h5", frame_rate=9.0),

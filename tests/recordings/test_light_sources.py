@@ -51,6 +51,7 @@ def test_light_sources_of_files_and_of_frames(capsys, tmp_path, monkeypatch):
         "NaN": lambda: saved([1.0, np.nan]),
         "logicals": lambda: saved([True, False]),
         "bytes": lambda: saved([b"blue", b"uv"]),
+        "bytes of another code": lambda: saved([b"vert\xe9", b"b"]),
         "bytes and words before blanks": lambda: [saved([b"a ", b"b"]), saved(["a ", "b"])],
         "a column": lambda: saved([[1], [2]]),
         "a matrix": lambda: saved([[1, 2], [2, 1]]),

@@ -133,6 +133,16 @@ def test_events_of_spike2_are_all_there_in_pauses_too(tmp_path):
     assert held["keys/codes"].values.tolist() == [f"{48 + i}" for i in range(7)]
 
 
+def test_a_spike2_file_whose_ticks_last_no_time_is_named(tmp_path):
+    pytest.importorskip("neo")
+    save_smr(path := tmp_path / "b.smr", {"camera": np.arange(8)})
+    held = bytearray(path.read_bytes())
+    assert held[44:52] == struct.pack("<d", 1e-6)  # s of a tick
+    held[44:52] = struct.pack("<d", 0)
+    path.write_bytes(held)
+    assert "b.smr: not a readable Spike2 file (" in refusal(read_variables, path, ["camera"])
+
+
 @pytest.mark.parametrize(
     ("name", "words"),
     [

@@ -66,7 +66,8 @@ def _of_text(values: np.ndarray, name: str, path: str | Path) -> np.ndarray:
 
     if values.dtype.kind == "M":
         return values.astype("datetime64[ns]").astype(np.int64) / 1e9
-    text = pd.Series([v.decode() if isinstance(v, bytes) else str(v) for v in values]).str.strip()
+    words = [v.decode(errors="replace") if isinstance(v, bytes) else str(v) for v in values]
+    text = pd.Series(words).str.strip()
     text = text.str.replace(r"(:\d\d),(\d+)", r"\1.\2", regex=True)  # as ISO 8601 allows, too
     try:
         if text.str.fullmatch(r"(\d+ days? )?\d{1,2}:\d{2}:\d{2}([.]\d+)?").all():

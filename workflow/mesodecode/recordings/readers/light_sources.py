@@ -83,5 +83,7 @@ def read_light_sources(path: str | Path, name: str | None) -> tuple[str, np.ndar
         values = values.astype(np.int64)
     if values.dtype.kind in "bui":
         return found, values.astype(np.int64)
-    words = [(v.decode() if isinstance(v, bytes) else str(v)).strip() for v in values]
+    words = [
+        (v.decode(errors="replace") if isinstance(v, bytes) else str(v)).strip() for v in values
+    ]
     return found, np.array(words)

@@ -88,6 +88,8 @@ class Trace:
                     f"{len(stamps)} time stamps; one belongs to each"
                 )
         elif rate is not None and frames is not None:
+            if n_values < 2:
+                raise UserError(f"{self.path}: {self.name} has one value; behavior_rate is of more")
             self.time = frames.starts[0] + np.arange(n_values) / rate
         if self.time is not None and frames is not None:
             if rests:

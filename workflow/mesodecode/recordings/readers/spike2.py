@@ -37,14 +37,14 @@ def holding(path: Path) -> Iterator[dict[str, Held]]:
         # each channel by itself: those of a group may begin a few ticks later
         file = reader(str(path), try_signal_grouping=False)
         file.parse_header()
+        events = [_events(file, index) for index in range(len(file.header["event_channels"]))]
     found: dict[str, Held] = {}
     for stream, channel in enumerate(file.header["signal_channels"]):
         times = partial(_clock, file, stream)
         unit = str(channel["units"]).strip() or None
         held = Held(partial(_samples, file, stream), unit, times=lambda _, times=times: times())
         _add(found, str(channel["name"]).strip(), held)
-    for index, channel in enumerate(file.header["event_channels"]):
-        stamps, codes = _events(file, index)
+    for channel, (stamps, codes) in zip(file.header["event_channels"], events, strict=True):
         name = str(channel["name"]).strip()
         _add(found, name, Held(lambda stamps=stamps: stamps) if stamps.size else EMPTY)
         if any(codes):
