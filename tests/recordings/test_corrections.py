@@ -842,6 +842,8 @@ def test_images_that_do_not_fit_the_movie(tmp_path):
 def test_too_few_frames_or_pixels():
     with pytest.raises(UserError, match="too few for 4 channels"):
         corrected(Measured(Stack(np.zeros((3, 4, 4)))), DEFAULTS | {"channels": 4}, RATE)
+    least = DEFAULTS | {"channels": 3, "binning": 4}  # one frame of a pixel
+    assert corrected(Measured(Stack(np.ones((3, 4, 4)))), least, RATE).shape == (1, 1, 1)
     with pytest.raises(UserError, match="a binning of 5 px"):
         corrected(Measured(Stack(np.zeros((3, 4, 4)))), DEFAULTS | {"binning": 5}, RATE)
 

@@ -207,6 +207,7 @@ def test_intervals_by_their_starts_and_ends(capsys):
         "ends beside": lambda: ends("Start", "x", "Stop"),
         "other ends beside": lambda: ends("run_onset", "run_offset", "run_end"),
         "no ends beside": lambda: ends("time", "stop", "end"),
+        "itself beside": lambda: ends("Time", "Time", "time"),
         "events": lambda: events("START", "STOP", "START"),
         "events twice": lambda: events("START", "STOP", "STOP", "START"),
     }

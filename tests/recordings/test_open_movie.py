@@ -170,6 +170,7 @@ def test_components_are_told_from_wavelengths_by_their_shapes(tmp_path):
         path = tmp_path / "d.h5"
         save_h5(path, a=np.ones(u), b=np.ones(svt))
         assert readers._are_components(path, ["a", "b"]) == are, (u, svt)
+        assert readers._are_components(path, ["/a", "b/"]) == are
         assert not readers._are_components(path, ["a", "x"])
         assert not readers._are_components(path, ["a", "b", "b"])
 

@@ -50,6 +50,7 @@ def test_signals_of_tables_by_the_names_of_their_columns(capsys, tmp_path, monke
         "a column that hardly grows": lambda: columns("V1", grows=[*range(T - 1), T - 2]),
         "dates": lambda: columns("V1", day=days),
         "dates beside time": lambda: columns("V1", "time", day=days),
+        "dates in quotes, behind blanks": lambda: columns("V1", day=[f'" {d}"' for d in days]),
         "times of day": lambda: columns("V1", clock=clock),
         "words": lambda: columns("V1", word=["a"] * T),
         "missing values": lambda: columns("V1", lost=["", *wave[1:]]),

@@ -239,3 +239,16 @@ def test_a_movie_in_the_folder_of_a_wheel_is_one_by_its_header(tmp_path):
     found = file_roles.by_role(files, tmp_path)
     assert [*map(str, found["movie"])] == ["wheel/recording.h5"]
     assert [*map(str, found["behavior"])] == ["wheel/frames.h5"]
+
+
+def test_fields_of_the_first_lines_are_read_without_quotes_and_blanks(tmp_path):
+    path = tmp_path / "w.csv"
+    for text, fields in (
+        (' "time", speed ,\t\n# a comment\n\n0,1\t\nthe last', [["time", "speed", ""], ["0", "1"]]),
+        ("a;b,c\n1;2,5\nx", [["a", "b,c"], ["1", "2,5"]]),
+        ("a\tb;c\n1\t2\nx", [["a", "b;c"], ["1", "2"]]),
+        ("one line", []),
+    ):
+        path.write_text(text)
+        assert file_roles.rows_of(path) == fields
+    assert file_roles.rows_of(tmp_path / "none.csv") == []

@@ -71,6 +71,7 @@ recordings.movie_axes: KYX
 recordings.frame_rate: "30 Hz"
 recordings.frame_rate: 0
 recordings.frame_rate: "30"
+recordings.frame_rate: " 30 Hz"
 image_size: 7.5
 image_size: 32.0
 image_size: "32"

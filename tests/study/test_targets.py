@@ -8,7 +8,7 @@ from make import STUDY
 from mesodecode.base.files import UserError
 from mesodecode.report import methods
 from mesodecode.study import study
-from mesodecode.study.targets import RUN, Target, kind_of
+from mesodecode.study.targets import RUN, Target, kind_of, read_states
 
 ROI = {"input": "rois"}
 RIDGE = {"model": "ridge"}
@@ -186,3 +186,10 @@ def test_what_a_cohort_says_of_a_target_has_to_fit_it(target, own, shared, said)
     with pytest.raises(UserError) as error:
         of_cohorts(target, own, shared)
     assert said in str(error.value) and "\n" not in str(error.value)
+
+
+def test_names_of_states_may_stand_between_blanks():
+    """Two values of one name are joined; a number is the word that a file has for it."""
+    names, codes = read_states([" rest=0 ", "run=1", "run=2", " groom"])
+    assert names == ("rest", "run", "groom")
+    assert codes == {"0": 0, "1": 1, "2": 1, "groom": 2}
