@@ -38,5 +38,6 @@ def test_a_file_that_lacks_a_field_is_none_of_the_verb(tmp_path):
         other: float
 
     records.write(Made("a", 3, 0.1, (), np.zeros(1), np.zeros(1)), tmp_path / "m.h5")
-    with pytest.raises(UserError, match=r"m\.h5: not a file of `mesodecode made` \(.*other"):
+    said = r"/m\.h5: not a file of `mesodecode made` \(.*other.*\); make it with `mesodecode made`$"
+    with pytest.raises(UserError, match=said):
         records.read(tmp_path / "m.h5", More, "made")

@@ -65,9 +65,9 @@ def test_frames_that_judge_go_on_from_session_to_session(run_length, frame_step)
     kept = [pair for i, pair in enumerate(frames) if i // run_length % frame_step == 0]
     assert [(name, t) for name, one in found.items() for t in one.frame] == kept
     for one in VALID:
-        np.testing.assert_array_equal(
-            found[one.session].label, one.labels[found[one.session].frame]
-        )
+        label = found[one.session].label
+        np.testing.assert_array_equal(label, one.labels[found[one.session].frame])
+        assert label.dtype == np.uint8  # as predictions have it, though networks learn floats
 
 
 @pytest.mark.parametrize(

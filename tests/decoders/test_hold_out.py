@@ -73,9 +73,11 @@ def test_a_file_that_lacks_something_is_none_of_a_held_out_session(tmp_path, cha
     lacking = {key: value for key, value in (about | made | change).items() if value is not None}
     with pytest.raises(UserError, match=r"^\S+s\.h5: not of `mesodecode hold-out` \(.+\); make"):
         held_out.read(write(lacking))
-    with pytest.raises(UserError, match=r"s\.h5: own: needs sessions to train on, and one to test"):
+    with pytest.raises(
+        UserError, match=r"/s\.h5: own: needs sessions to train on, and one to test"
+    ):
         held_out.read(write(about | made | {"test": ""}))
-    with pytest.raises(UserError, match=r"s\.h5: own\.test-b: session b has two roles"):
+    with pytest.raises(UserError, match=r"/s\.h5: own\.test-b: session b has two roles"):
         held_out.read(write(about | made | {"train": "m1/b"}))
 
 

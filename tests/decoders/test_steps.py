@@ -100,6 +100,13 @@ def run(make=net, source=None, **changed):
     return fit(make, source or Points(), None, **(settings | changed))
 
 
+def test_no_step_keeps_what_its_loss_was_computed_of(monkeypatch):
+    runs, begun = [], steps.Steps.__post_init__
+    monkeypatch.setattr(steps.Steps, "__post_init__", lambda run: (begun(run), runs.append(run)))
+    run(epochs=1)
+    assert not runs[-1].loss.requires_grad
+
+
 def assert_same(one, other):
     for state, same in zip(one.states, other.states, strict=True):
         for name, value in state.items():

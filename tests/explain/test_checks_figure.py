@@ -3,6 +3,7 @@
 from types import SimpleNamespace
 
 import numpy as np
+import pytest
 from matplotlib.figure import Figure
 
 from drawn import as_drawn
@@ -36,6 +37,21 @@ def test_of_a_trace_chance_is_no_r2_and_what_is_far_below_0_is_found_last():
     reached = list(zip(*axes[2].lines[0].get_data(), strict=True))
     assert reached[-3:] == [(1, 1), (0.5, 1), (0, 1)]
     as_written(checks_figure.caption(evidence), "map_checks_of_a_trace")
+
+
+@pytest.mark.parametrize(
+    ("target", "label"),
+    [
+        (Target(), "Without rest less without run (logits)"),
+        (Target("pupil", unit="px"), "Without low less without high (px)"),
+        (Target("states", ("rest", "walk", "groom")), "Without others less without state (nats)"),
+    ],
+)
+def test_removal_by_sign_is_of_one_side_less_the_other(target, label):
+    evidence = checked(target=target)
+    axes = Figure().subplots()
+    checks_figure._apart(axes, evidence)
+    assert axes.get_ylabel() == label
 
 
 def test_removal_by_the_map_and_at_random_are_called_so():

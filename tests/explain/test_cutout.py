@@ -91,9 +91,11 @@ def test_blocks_share_all_masks_as_evenly_as_can_be(blocks, sizes):
     assert [len(one) for one in parts] == sizes
     assert sum((one.names for one in parts), ()) == masks.names
     for block, n, words in (
-        (0, blocks, "give 1/"),
-        (blocks + 1, blocks, "give 1/"),
-        (1, 8, "to 7"),
+        *(
+            (none, blocks, f"^block {none}/{blocks}: give 1/{blocks} to {blocks}/{blocks}$")
+            for none in (0, blocks + 1)
+        ),
+        (1, 8, "^7 masks in 8 blocks: set blocks to 7 at most$"),
     ):
         with pytest.raises(UserError, match=words):
             cutout_masks.part(masks, block, n)

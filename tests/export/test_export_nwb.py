@@ -371,7 +371,11 @@ def test_metadata_of_a_table(tmp_path):
     ("text", "given_settings", "words"),
     [
         ("session sex\ns2 F\n", {}, "no session 's1_x' in it; add its row"),
-        ("session sex\ns1_x female\ns2 F\n", {}, "sex 'female' is none of M, F"),
+        (
+            "session sex\ns1_x female\ns2 F\n",
+            {},
+            r"\.tsv: session s1_x: sex 'female' is none of M, F, O \(other\), U",
+        ),
         ("session session_start_time\ns1_x\ns2 x\n", {}, "session s1_x: session_start_time ''"),
         (None, {"session_start": "%Y%m%d"}, "name of session 's1_x' does not begin with a date"),
     ],

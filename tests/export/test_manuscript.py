@@ -181,6 +181,8 @@ def test_verb_prints_all_tables_of_a_study_or_writes_them(tmp_path, capsys):
     for name, suffix in manuscript.FORMATS.items():
         assert tables("--study", study, "--format", name, "--out", tmp_path / name) == 0
         assert {path.name for path in (tmp_path / name).iterdir()} == {f"auc{suffix}", f"c{suffix}"}
+    assert tables(study / "tables/auc.tsv", "--format", "csv") == 0
+    assert capsys.readouterr().out == (tmp_path / "csv/auc.csv").read_text()
     words = (study / "tables/auc.tsv", "--format", "latex", "--out", tmp_path / "t1.tex")
     assert tables(*words) == 0
     assert (tmp_path / "t1.tex").read_text() == (tmp_path / "latex/auc.tex").read_text()
