@@ -189,6 +189,12 @@ def test_text_is_time_where_both_clocks_are_text(tmp_path, form):
     assert "past midnight" in refusal(tmp_path / "b.csv", columns | {"t": night})
 
 
+@pytest.mark.parametrize("kind", ["f4", "u2", "i8", ">f8"])
+def test_time_stamps_are_doubles_whatever_they_were(kind):
+    found = clocks.increasing(np.array([1, 3], kind), "t", "t.npy")
+    assert found.dtype.str == "<f8" and found.tolist() == [1, 3]
+
+
 def test_text_that_is_no_time_is_named(tmp_path):
     for word, part in (("soon", "no time, such as 'soon'"), (None, "no time at sample 2")):
         columns = {"t": [NOON.isoformat(), "2024-01-31T12:00:01", word], "speed": [0, 1, 2]}
@@ -648,6 +654,14 @@ def test_time_stamps_in_seconds(capsys):
         "twelve hours back": lambda: stamps("12:00:00", "00:00:00"),
         "dates": lambda: stamps("1970-01-01T00:00:01", "1970-01-01T02:00:02+01:00"),
         "dates of another kind": lambda: stamps("1970-01-01", "1970-01-02", dtype="M8[D]"),
+        "dates of no clock that was set": lambda: stamps(
+            "0001-01-01T00:00:00", "0001-01-01T00:00:01.5", "9999-12-31T23:00:00-10:00"
+        ),
+        "such dates of another kind": lambda: stamps("0001-01-01", "9999-12-31", dtype="M8[D]"),
+        "no date of another kind": lambda: stamps("1970-01-01", "NaT", "1970-01-03", dtype="M8[s]"),
+        "a date of nanoseconds too early": lambda: stamps(
+            "1970-01-01T00:00:01", "0001-01-01T00:00:00.123456789"
+        ),
         "no times": lambda: stamps("1970-01-01T00:00:01", "soon", "3"),
         "numbers among times": lambda: stamps("00:00:01", "3", "4"),
         "no date": lambda: stamps("1970-01-01T00:00:01", "NaT"),

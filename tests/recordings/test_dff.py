@@ -77,6 +77,8 @@ def test_where_the_baseline_is_dark_there_is_no_change():
         baseline[0, 0] = level
         found = dff.dff(np.full((2, 1, 100), 750.0), baseline)
         assert (found[:, 0, 0] != 0).all() == shown and (found[:, 0, 1:] == 0.5).all()
+    uneven = np.linspace(1, 9, 8).reshape(2, 4) / 3
+    assert dff.floor_of(uneven) == dff.floor_of(uneven.astype(np.float32))  # as dff takes it
     assert dff.floor_of(-bright) == 0 and dff.floor_of(bright) == pytest.approx(5)
     each = np.stack([bright, 1000 * bright])  # of the first frame's
     found = dff.dff(np.full((2, 1, 100), 750.0), each)

@@ -7,6 +7,7 @@ import json
 import re
 import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -276,6 +277,20 @@ def test_what_the_server_refuses_is_not_asked_for_again(server, tmp_path, capsys
     assert run(server, tmp_path, "--only", "s1.tif") == 1
     assert "/files/0/content: 404 Not Found" in capsys.readouterr().err
     assert len(downloads(server)) == 1
+
+
+@pytest.mark.parametrize(
+    ("status", "words"),
+    [(200, ""), (399, ""), (400, "check the record"), (401, "embargoed"), (403, "embargoed")],
+)
+def test_a_record_that_a_site_does_not_give_is_said_with_its_status(monkeypatch, status, words):
+    answer = SimpleNamespace(status_code=status, reason="x")
+    monkeypatch.setattr("requests.get", lambda *_, **__: answer)
+    if words:
+        with pytest.raises(UserError, match=rf"^u: {status} x; .*{words}"):
+            fetch._get("u")
+    else:
+        assert fetch._get("u") is answer
 
 
 @pytest.mark.parametrize("record", [[], {"files": 3}, {"message": "x"}, {"files": [{"key": "a"}]}])

@@ -84,6 +84,12 @@ def test_what_only_matlab_reads_is_told_with_what_to_write_there(tmp_path, kind,
         assert found.note == kind
 
 
+def test_rows_of_text_lose_the_blanks_that_fill_them_up(tmp_path):
+    save_v5(tmp_path / "x.mat", names=np.array(["V1 ", "M12", " a "]))
+    with mat.holding(tmp_path / "x.mat") as held:
+        assert held["names"].read().tolist() == ["V1", "M12", " a"]
+
+
 def test_numbers_of_another_type_are_said(tmp_path):
     save_v5(tmp_path / "x.mat", z=np.array([1j, 2]))
     with mat.holding(tmp_path / "x.mat") as held:

@@ -183,6 +183,12 @@ def test_pieces_of_any_lengths_make_blocks_of_one(lengths, size):
     assert np.concatenate([block for _, block in found]).tolist() == list(range(8))
 
 
+def test_a_folder_is_no_file_and_no_pipe(tmp_path):
+    with pytest.raises(IsADirectoryError, match="Is a directory") as caught:
+        movie.check_opens(tmp_path)
+    assert caught.value.filename == str(tmp_path)
+
+
 def test_files_that_are_no_movies_and_frames_of_no_camera(capsys, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
 

@@ -43,9 +43,9 @@ class Stack:
 
 
 def measured(frames, size=100, **channels):
-    movie = Measured(Stack(frames), **channels)
-    for _ in movie.blocks(size):
-        pass
+    movie = Measured(Stack(frames.copy()), **channels)
+    for _, block in movie.blocks(size):
+        block[:] = 0  # the caller's own from here on
     return movie
 
 

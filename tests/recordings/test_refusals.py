@@ -181,7 +181,11 @@ U, SVT = np.ones((2, 3, 4)), np.ones((4, 5))
 SIX = pixels.placed_in(np.ones((2, 3), bool), "X", "movie_shape")
 BLANK = {"path": "m.mat", "shape": (3, 2, 2), "dtype": U.dtype, "axes": None, "names": ()}
 BLACK = np.stack([np.array([[5, 0], [0, 0]]), np.array([[0, 9], [9, 9]])], -1).astype(np.uint8)
-ASKED = SimpleNamespace(image=np.ones((3, 4)), shape=(4, 3), mask="m.npy", axes=None)
+
+
+def asked(size, shape):
+    return SimpleNamespace(image=np.ones(size), shape=shape, mask="m.npy", axes=None)
+
 
 REFUSED = {
     "a landmark without a place": (
@@ -262,9 +266,13 @@ REFUSED = {
         )
         for text in ('{"V1": "left"}', '{"V1": {"x": [1, 2]}}', '{"V1": [[1, 2, 3]]}', "[1]", "1")
     },
-    "a mask of another size": (
-        lambda _: pixels.asked_for(ASKED, "X", Path("m.tif")),
+    "a mask of fewer rows": (
+        lambda _: pixels.asked_for(asked((3, 4), (4, 3)), "X", Path("m.tif")),
         "m.npy: of (3, 4), but movie_shape is (4, 3)",
+    ),
+    "a mask of more rows": (
+        lambda _: pixels.asked_for(asked((4, 3), (3, 4)), "X", Path("m.tif")),
+        "m.npy: of (4, 3), but movie_shape is (3, 4)",
     ),
     "nothing but black": (
         lambda _: image_files._grey(BLACK, "i.png"),

@@ -60,7 +60,7 @@ def save_smr(path, channels):
         named, kind = bytes([len(title)]) + title.encode(), 1 if not events else 1 + 2 * held.ndim
         about = [0, 0, end, end, len(pieces), *[0] * 5, b"", 0, 1000, 0, named, 100, kind, 0]
         about = struct.pack("<h3i6h72s2ih10sfBb", *about)
-        about += b"" if events else struct.pack("<ff6sh", 65.536, 0, b"\x04cm/s", 1)
+        about += b"" if events else struct.pack("<ff6sh", 65.536, 0, b"\x05cm/s ", 1)
         heads += about.ljust(140, b"\0")
         for i, (tick, values) in enumerate(pieces):
             data = values.astype("<i4" if events else "<i2").tobytes()
@@ -213,7 +213,7 @@ def test_sweeps_of_abf_begin_when_they_do_and_a_name_has_one_channel(tmp_path, m
 def test_tdms_has_channels_with_the_clock_of_their_waveforms(tmp_path):
     nptdms = pytest.importorskip("nptdms")
     path = tmp_path / "b.tdms"
-    wave = {"wf_increment": 0.01, "wf_start_offset": 0.0, "unit_string": "m/s"}
+    wave = {"wf_increment": 0.01, "wf_start_offset": 0.0, "unit_string": "m/s "}
     daq = {"wf_increment": 0.01, "NI_UnitDescription": "mm/s"}  # as NI-DAQmx logs it
     stamps = np.datetime64("2024-01-31T12:00:00") + (TIMES * 1e6).astype("timedelta64[us]")
     with nptdms.TdmsWriter(str(path)) as file:
@@ -229,6 +229,7 @@ def test_tdms_has_channels_with_the_clock_of_their_waveforms(tmp_path):
         )
     names = ["rig/bare", "rig/camera", "rig/clock", "rig/daq", "rig/never (empty)", "rig/wheel"]
     assert read_variables(path, [])[1] == names
+    assert read_variables(path, ["rig/wheel"])[0]["rig/wheel"].unit == "m/s"
     got = read_behavior(path, frames=FRAMES, behavior_speed="rig/wheel")
     assert got["labels"].tolist() == LABELS and got["speed"].max() == pytest.approx(20)
     logged = read_behavior(path, frames=FRAMES, behavior_speed="rig/daq")

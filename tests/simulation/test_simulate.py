@@ -212,6 +212,8 @@ def test_files_hold_the_simulation_in_a_labs_layout(tmp_path):
     assert behavior["runrest"].shape == behavior["speed_rs"].shape == (1, 150)
     assert np.array_equal(behavior["runrest"][0], made.label)
     assert np.array_equal(behavior["speed_rs"][0], made.speed)
+    kinds = [one.dtype for one in (made.truth.label, made.label, made.speed)]
+    assert kinds == [np.uint8, np.uint8, np.float32]
     rois = scipy.io.loadmat(tmp_path / "m1_s1_roi.mat")["dat_roi"]
     assert np.array_equal(rois, made.rois)
     with h5py.File(tmp_path / "m1_s1_truth.h5") as truth:

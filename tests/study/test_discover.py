@@ -207,7 +207,8 @@ def test_layouts_whose_suffixes_are_in_upper_case(tmp_path, monkeypatch, layout)
 
     monkeypatch.chdir(tmp_path)
     names, mice, patterns = LAYOUTS[layout]
-    tree(tmp_path, *names)
+    names = [*names, *(name.replace(".tif", ".avi") for name in names if name.endswith(".tif"))]
+    tree(tmp_path, *names)  # videos beside movies are not of the brain
     for name in names:
         Path("data", name).rename(upper(name))
     config, text = made_text(Path("data"))

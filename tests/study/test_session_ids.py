@@ -125,6 +125,11 @@ def test_what_would_mix_sessions_is_one_line(change, words):
     assert words in str(caught.value) and "\n" not in str(caught.value)
 
 
+def test_an_id_may_have_128_characters():
+    mice = {"m" * 63: ["s" * 64]} | {f"m{n}": ["s"] for n in range(4)}
+    assert len(study(mice=mice).mice["m" * 63][0]) == 128
+
+
 ALIKE = {
     "capitals": ("m1", "M1"),
     "a sign": ("mouse-1", "mouse1"),

@@ -65,7 +65,7 @@ def _of_text(values: np.ndarray, name: str, path: str | Path) -> np.ndarray:
     import pandas as pd
 
     if values.dtype.kind == "M":
-        return values.astype("datetime64[ns]").astype(np.int64) / 1e9
+        return (values - np.datetime64(0, "s")) / np.timedelta64(1, "s")
     words = [v.decode(errors="replace") if isinstance(v, bytes) else str(v) for v in values]
     text = pd.Series(words).str.strip()
     text = text.str.replace(r"(:\d\d),(\d+)", r"\1.\2", regex=True)  # as ISO 8601 allows, too
@@ -73,7 +73,7 @@ def _of_text(values: np.ndarray, name: str, path: str | Path) -> np.ndarray:
         if text.str.fullmatch(r"(\d+ days? )?\d{1,2}:\d{2}:\d{2}([.]\d+)?").all():
             return pd.to_timedelta(text).dt.total_seconds().to_numpy()
         dates = pd.to_datetime(text, utc=True, format="ISO8601")
-    except (ValueError, OverflowError) as error:
+    except ValueError as error:
         bad = text[pd.to_datetime(text, utc=True, format="ISO8601", errors="coerce").isna()]
         numbers = bad.str.fullmatch(NUMBER)
         bad = bad if numbers.all() else bad[~numbers]
@@ -84,7 +84,7 @@ def _of_text(values: np.ndarray, name: str, path: str | Path) -> np.ndarray:
         ) from error
     if dates.isna().any():
         raise UserError(f"{path}: {name} holds no time at sample {dates.isna().argmax()}")
-    return ((dates - pd.Timestamp(0, tz="UTC")) / pd.Timedelta(1, "s")).to_numpy()
+    return ((dates - pd.Timestamp(0, unit="s", tz="UTC")) / pd.Timedelta(1, "s")).to_numpy()
 
 
 def _running_on(values: np.ndarray, name: str, path: str | Path) -> np.ndarray:
