@@ -6,6 +6,7 @@ import warnings
 import zipfile
 from pathlib import Path
 from types import SimpleNamespace
+from unittest import mock
 
 import numpy as np
 import pytest
@@ -240,6 +241,25 @@ def test_pretrained_features_too_start_from_small_logits():
 def test_a_backbone_whose_head_is_not_one_linear_layer_is_refused():
     with pytest.raises(UserError, match="deit_tiny_distilled_patch16_224"):
         CNNDecoder("deit_tiny_distilled_patch16_224")
+
+
+@pytest.mark.parametrize(
+    ("pretrained", "said"),
+    [
+        ("none", "backbone 'test_efficientnet': timm cannot make it (no reason); near: test_effic"),
+        (
+            "imagenet",
+            "backbone 'test_efficientnet': its ImageNet weights cannot be downloaded (no re",
+        ),
+    ],
+)
+def test_a_known_backbone_fails_for_its_weights_only_where_they_are_asked_for(
+    monkeypatch, pretrained, said
+):
+    monkeypatch.setattr(timm, "create_model", mock.Mock(side_effect=RuntimeError("no reason")))
+    with pytest.raises(UserError) as caught:
+        create_backbone(TINY, pretrained)
+    assert str(caught.value).startswith(said)
 
 
 @pytest.mark.parametrize(

@@ -10,6 +10,8 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
+from matplotlib.colors import Normalize
+from matplotlib.figure import Figure
 from sklearn.metrics import roc_auc_score
 
 from drawn import as_drawn
@@ -410,6 +412,15 @@ def figure_of(masks, n=4, rois=None):
         {"mask": masks.names, "mean": scores.mean(axis=1), "sd": scores.std(axis=1)}
     )
     return cutout_figure.draw(table, scores, masks, np.arange(SIDE**2).reshape(SIDE, SIDE), rois)
+
+
+def test_a_picture_is_as_high_and_as_wide_as_its_image():
+    axes, image = Figure().subplots(), np.arange(6.0).reshape(2, 3)
+    cutout_figure.on_image(axes, image, image, np.array([(2.0, 1.0)]), Normalize(-5, 5))
+    assert axes.get_xlim() == (-0.5, 2.5) and axes.get_ylim() == (1.5, -0.5)
+    (number,) = axes.texts
+    assert (number.get_text(), number.get_position()) == ("1", (2, 1))
+    np.testing.assert_allclose(axes.images[1].get_array()[..., 3], 0.17 * image)
 
 
 @pytest.mark.parametrize(("kind", "columns"), [("squares", 7), ("circles", 7), ("pairs", 4)])

@@ -206,6 +206,19 @@ def test_a_trace_is_explained_in_its_unit_and_each_state_against_the_others(tmp_
         )
 
 
+def test_images_may_be_higher_than_wide(tmp_path):
+    session(tmp_path)
+    one = _cut(tmp_path / "d.h5", (8, 6))
+    settings = settings_of(windows=6, background=6)
+    areas, found = pixel_shap.pixel_shap(planted(), [one], [], settings, decoder="x")
+    read = np.zeros((5, 8, 6), bool)
+    read[:3, 2, 3] = read[2:, 5, 1] = True
+    assert found.pixel_abs.shape == (5, 8, 6) and found.image.shape == (8, 6)
+    np.testing.assert_array_equal(found.pixel_abs > 0, read)
+    named = zip(areas.names, areas.mean_abs.sum(axis=0), strict=True)
+    assert [name for name, value in named if value > 0] == ["square r2 c2", "square r3 c1"]
+
+
 def test_the_size_of_states_is_their_mean(tmp_path):
     loaded = planted(outputs=3)
     one = replace(session(tmp_path), labels=np.arange(80) % 3)
