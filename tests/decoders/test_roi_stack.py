@@ -103,6 +103,7 @@ def test_what_a_stack_has_not_is_refused(folder, capsys):
     content[len(content) // 2] ^= 1  # torch looks at no checksum
     (folder / "changed.pt").write_bytes(content)
     assert "were changed on the way; make it anew" in choose(file="changed.pt")
+    assert "none.pt: No such file" in choose(file="none.pt")
     torch.save({"other": 1}, folder / "other.pt")
     assert "other.pt: not a file of `mesodecode stack-roi`" in choose(file="other.pt")
 

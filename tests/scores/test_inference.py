@@ -627,3 +627,26 @@ def test_chance_refuses_what_it_does_not_know(tmp_path):
     for more in (("--shifts", 9), ("--predictions", "x"), ("--shifts", -1, "--predictions", "x")):
         with pytest.raises(UserError, match="give --null, or --shifts with --predictions"):
             run("chance", *words, "null=gru", *more)
+
+
+OF_NAMES = {
+    "compare": lambda table: published_tests.compare(table, by="decoder", only=["2", "1"]),
+    "keep": lambda table: published_tests.keep(table, "decoder", ["2"]),
+    "select": lambda table: published_tests.select(table, {"decoder": "2"}),
+    "infer": lambda table: paired_tests.infer(table, by="decoder", only=["2", "1"]),
+    "infer, sessions": lambda table: paired_tests.infer(table, by="decoder", sessions=table),
+    "power": lambda table: mouse_power.smallest_differences(table, by="decoder", mice=[5]),
+}
+
+
+@pytest.mark.parametrize("made", OF_NAMES)
+def test_names_that_are_numbers_are_names(made):
+    """Mice 0 to 4, decoders 1 and 2, studies 8 and 9."""
+    text = toy(session="7", study="8").replace({"decoder": {"a": "1", "b": "2"}})
+    text = text.apply(lambda column: column.str[1:] if "mouse" in column.name else column)
+    text["allocation"] = "1" + text["valid_mouse"] + text["test_mouse"]
+    if made != "infer, sessions":
+        text = pd.concat([text, text.assign(study="9")])
+    numbers = text.astype({name: int for name in text if name != "auc"})
+    found, expected = OF_NAMES[made](numbers), OF_NAMES[made](text)
+    assert len(found) and found.astype(str).equals(expected.astype(str))

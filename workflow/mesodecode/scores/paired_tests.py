@@ -54,7 +54,7 @@ def infer(
         except UserError as error:
             raise UserError(f"table of sessions: {error}") from None
         means = sessions.groupby(["test_mouse", "session", by], sort=False)["auc"].mean()
-        sessions = means.unstack(by).reset_index()
+        sessions = means.unstack(by).rename(columns=str).reset_index()
     rows = []
     for pair in published.to_dict("records"):
         row = _compare(paired, pair["a"], pair["b"], ratio)
@@ -153,7 +153,9 @@ def _test_train_ratio(table: pd.DataFrame) -> float:
     if "train_mice" in table:
         return 1 / len(split_ids(str(table["train_mice"].iloc[0])))
     valid = len(split_ids(str(table["valid_mouse"].iloc[0])))
-    mice = set(table["test_mouse"]) | set(split_ids(join_ids(table["valid_mouse"].astype(str))))
+    mice = set(
+        split_ids(join_ids(table[["test_mouse", "valid_mouse"]].astype(str).to_numpy().flat))
+    )
     if len(mice) < valid + 2:
         raise UserError("no column train_mice, and no mouse of the table is left to train")
     return 1 / (len(mice) - valid - 1)

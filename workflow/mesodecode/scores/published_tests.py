@@ -218,7 +218,7 @@ def _check_columns(table: pd.DataFrame, names: Sequence[str]) -> None:
             empty = int((table[name].isna() | plain.isin(["", "nan", "NaN"])).sum())
             if empty:
                 raise UserError(f"{empty} rows have no value in column {name}; fill them in")
-            _check_spelling(table[name].astype(str), plain)
+            _check_spelling(table[name], plain)
 
 
 def _check_spelling(names: pd.Series, plain: pd.Series) -> None:
