@@ -70,7 +70,7 @@ ADAPTIVE = f"{TABLES} decoders.predictions decoders.validation shift.variant_cho
 ADAPTIVE += "study.protocols dataclasses"
 PREDICTED = {
     "decoders.predictions.read": lambda path: Made(
-        str(path), [], decoder=path.stem, test_mouse=f"mouse of {path}"
+        str(path), [], decoder=path.stem, allocation="one", test_mouse=f"mouse of {path}"
     ),
     "study.protocols.chosen": lambda each, by: [*each, by],
 }

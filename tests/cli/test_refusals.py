@@ -76,6 +76,16 @@ STUDY_OF.mice = STUDY_OF.dates = {}
 HELD = SimpleNamespace(decoder="d", split="split", target=PUPIL)
 ALL_THREE = "give --null, or --shifts with --predictions, or all three"
 SCORED = SimpleNamespace(decoder="d", allocation="x", target=PUPIL)
+ADAPTIVE = "adaptive --choice c.tsv --decoder d --out o"
+ADAPTIVE_READ = {
+    "base.tables.read_table": None,
+    "shift.variant_choice.chosen_of": "cnn",
+    "decoders.predictions.read": lambda path, **_: SimpleNamespace(
+        decoder={"p": "gru", "q": "cnn", "r": "rnn"}[path.stem],
+        allocation={"p": "one", "q": "two", "r": "one"}[path.stem],
+        test_mouse="c",
+    ),
+}
 OF_FILES = {"a.h5": PUPIL, "b.h5": Target("gaze", unit="mm")}
 
 # line, what stands in for files (function -> its value), what is said
@@ -193,13 +203,29 @@ REFUSED = {
         "a.h5: decodes run; needs predictions of one trace, or of the same states",
     ),
     "adaptive": (
-        "adaptive --choice c.tsv --predictions p.h5 --of-validation v.h5 --decoder d --out o",
-        {
-            "base.tables.read_table": None,
-            "shift.variant_choice.chosen_of": "cnn",
-            "decoders.predictions.read": SimpleNamespace(decoder="gru", test_mouse="c"),
-        },
+        f"{ADAPTIVE} --predictions p.h5 --of-validation v.h5",
+        ADAPTIVE_READ,
         "--predictions: none of cnn, which c.tsv names; give all",
+    ),
+    "adaptive: one decoder": (
+        f"{ADAPTIVE} --predictions p.h5 p.h5 --of-validation v.h5 w.h5",
+        ADAPTIVE_READ,
+        "--predictions: give one file of each decoder, all of one allocation",
+    ),
+    "adaptive: allocations": (
+        f"{ADAPTIVE} --predictions p.h5 q.h5 --of-validation v.h5 w.h5",
+        ADAPTIVE_READ,
+        "--predictions: give one file of each decoder, all of one allocation",
+    ),
+    "adaptive: validation": (
+        f"{ADAPTIVE} --predictions p.h5 --of-validation v.h5 w.h5",
+        ADAPTIVE_READ,
+        "--of-validation: 2 files for 1 of --predictions; give one for each, in the same order",
+    ),
+    "adaptive: validation of one": (
+        f"{ADAPTIVE} --predictions p.h5 r.h5 --of-validation v.h5",
+        ADAPTIVE_READ,
+        "--of-validation: 1 files for 2 of --predictions; give one for each, in the same order",
     ),
     "sides: masks": (
         "sides --sessions s.tsv --masks m.tsv --out o --figure f",

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import functools
 import re
+from pathlib import Path
 
 import h5py
 import numpy as np
@@ -189,6 +190,11 @@ def test_masks_fit_the_frames_or_are_refused(tmp_path):
     with h5py.File(tmp_path / "truth.h5", "a") as file:
         file["brain"] = np.kron(brain_of(), np.ones((2, 2)))
     np.testing.assert_array_equal(signals.read_mask(tmp_path / "truth.h5", recording), brain_of())
+    for name in ("truth.h5", "brain.png"):
+        upper = (tmp_path / name).with_suffix(Path(name).suffix.upper())
+        (tmp_path / name).rename(upper)
+        np.testing.assert_array_equal(signals.read_mask(upper, recording), brain_of())
+        upper.rename(tmp_path / name)
     tifffile.imwrite(tmp_path / "other.tif", np.ones((80, 90), np.uint8))
     with pytest.raises(UserError, match=r"other\.tif: a mask of shape \(80, 90\), but .*40 x 40"):
         signals.read_mask(tmp_path / "other.tif", recording)

@@ -202,6 +202,10 @@ def test_headlines_figure_report_and_methods_speak_of_the_target(target):
     text = methods.confounds({"confounds": settings, "target": target.name})
     assert f"interval of its {axis} over test mice lies above {kind.chance:g} and" in text
     assert ("or the same of the correlation" in text) == (target == PX)
+    model = {"pupil": "ridge", "states": "logistic"}[target.name]
+    assert f", less its mean and z-scored in its session, was decoded by {model} regression" in text
+    moving = {"confounds": settings | {"baseline": 1200}, "target": target.name}
+    assert "less a moving mean of 1,200 frames and z-scored" in methods.confounds(moving)
 
 
 def write_recording(folder, mouse):

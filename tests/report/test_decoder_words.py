@@ -13,6 +13,7 @@ import yaml
 
 from kept import assert_kept
 from mesodecode.report import decoder_words, methods
+from mesodecode.study import schema
 from mesodecode.study import study as studies
 from mesodecode.study.targets import KINDS
 
@@ -83,3 +84,8 @@ def test_words_are_those_that_were_read():
     lines += [f"unlike roi: {decoder_words.differences(given['roi'], given['roi'])}"]
     assert methods.decoded(study.config)
     assert_kept("\n".join(lines) + "\n", FILE, "DECODERS")
+
+
+def test_a_ridge_of_pixels_is_called_a_regression():
+    settings = schema.defaults("linear", model="ridge", pixels=16)
+    assert decoder_words.describe(settings).startswith("ridge regression of 16 × 16 pixels")

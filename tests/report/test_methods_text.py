@@ -642,6 +642,13 @@ def test_a_text_cites_one_author_two_or_the_first_of_more(authors, cited):
     assert references.Work("article", authors, "T", "J", 1979).cited() == cited
 
 
+def test_a_work_of_an_institute_stands_in_the_list_by_its_name():
+    work = references.Work("misc", "Allen Institute", "An atlas", "Web", 2020)
+    assert work.formatted() == "Allen Institute (2020) An atlas. Web."
+    several = references.Work("misc", "Allen Institute and others", "An atlas", "Web", 2020)
+    assert several.formatted() == "Allen Institute, et al. (2020) An atlas. Web."
+
+
 def test_works_are_those_cited_and_no_others():
     cited = references.cited_in(blocks().values())
     assert {"ajioka2024", "tan2019", "cho2014", "hochreiter1997", "holm1979"} <= cited.keys()
@@ -690,15 +697,15 @@ def test_works_as_a_reference_manager_leaves_them():
     text = """% Encoding: UTF-8
 
 @Article{a2001,
-  title     = {On {DNA} and {"}more{"}},
+  Title     = {On {DNA} and {"}more{"}},
   author    = "Merriënboer, B. and
                Gulcehre, C.",
   date-added = {2026-11-27}, month = jan,
   year      = 2001,
   journal = {J. of {Tests}}, pages = {1--9}
 }
-@comment{jabref-meta: databaseType:bibtex;}
-@misc{b2002, author={B, B.}, howpublished={Web}, title={{A \tand B}}, year={2002}, url={http://b.c}}
+@Comment{jabref-meta: databaseType:bibtex;}
+@MISC{b2002, AUTHOR={B, B.}, howpublished={Web}, title={{A \tand B}}, year={2002}, url={http://b.c}}
 """
     works = references.read(text)
     assert list(works) == ["a2001", "b2002"]
@@ -706,6 +713,7 @@ def test_works_as_a_reference_manager_leaves_them():
     assert works["a2001"] == references.Work(
         "article", people, 'On DNA and "more"', "J. of Tests", 2001, pages="1-9"
     )
+    assert works["b2002"].kind == "misc"
     assert works["b2002"].title == "A and B" and works["b2002"].link() == "http://b.c"
     assert references.read(references.bibtex(references.WORKS)) == references.WORKS
 

@@ -96,6 +96,10 @@ def test_first_page_by_hand():
         "as the unit (exact test, which cannot go below p = 0.25).",
         "a: some.",
     ]
+    gaps = pd.DataFrame([("a", "4", np.nan), ("c", "1", np.nan)], columns=auc.columns)  # no score
+    tables = {"auc": pd.concat([auc, gaps]), "inference": tests, "chance": nulls}
+    assert front.page(config, {}, tables) == page
+    assert front.page(config, {}, {"auc": gaps})["answer"] == ["Nothing is scored yet."]
     page = front.page(config, {}, {"auc": auc[auc["decoder"] == "a"], "inference": tests[:1]})
     alone = "Yes, above chance in mice that the decoder has never seen."
     assert page["answer"] == [alone, f"a has AUC 0.800, {interval}", single]
@@ -217,6 +221,21 @@ def test_packed_figures_keep_what_they_show_to_a_thousandth_of_a_point(tmp_path)
     assert before.shape == after.shape == (1000, 2)
     assert 0 < np.abs(before - after).max() < 0.001
     assert len(formats.picture(path, "p", packed=True)["image"]) < len(path.read_text()) / 2
+
+
+def test_title_and_caption_are_those_in_a_figure_as_an_editor_may_have_laid_them_out(tmp_path):
+    path = tmp_path / "my_figure.svg"
+    words = "<dc:title>\n  A &amp; B\n</dc:title><dc:description> Of two.\n </dc:description>"
+    path.write_text(f'<svg viewBox="0 0 9 9"><metadata>{words}</metadata></svg>')
+    picture = formats.picture(path, "p")
+    assert (picture["title"], picture["caption"]) == ("A & B", "Of two.")
+    assert 'aria-label="A &amp; B"' in picture["image"] and "dc:" not in picture["image"]
+    path.write_text('<svg viewBox="0 0 9 9"></svg>')
+    assert formats.picture(path, "p")["title"] == "my figure"
+    (tmp_path / "my_photo.png").write_bytes(b"\x89PNG")
+    picture = formats.picture(tmp_path / "my_photo.png", "p")
+    assert (picture["title"], picture["caption"]) == ("my photo", "")
+    assert picture["image"] == '<img src="data:image/png;base64,iVBORw==" alt="my photo">'
 
 
 @pytest.mark.e2e

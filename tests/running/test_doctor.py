@@ -123,7 +123,7 @@ def test_gpus_that_torch_does_not_use_are_told(monkeypatch):
     monkeypatch.setattr(torch.version, "cuda", "13.0")
 
     def old():
-        raise RuntimeError("The NVIDIA driver on your system is too old\nupdate it")
+        raise RuntimeError("\nThe NVIDIA driver on your system is too old\nupdate it")
 
     monkeypatch.setattr(torch.cuda, "init", old)
     state, words = doctor.gpu()

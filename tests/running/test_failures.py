@@ -87,6 +87,8 @@ def test_hundreds_of_failures_are_a_few_lines(tmp_path):
 def test_a_log_of_gigabytes_is_read_from_its_end(tmp_path):
     path = log(tmp_path, "a", "x" * 200_000 + "\nmesodecode: error: last\n")
     assert last_words(path) == "mesodecode: error: last"
+    windows = log(tmp_path, "c", "reading  \r\n10%|#\r20%|##  \r\n\r\nKilled\t\r\n")
+    assert last_words(windows) == "reading\n20%|##\nKilled"
     lines = [f"line {i}" for i in range(5)]
     assert last_words(log(tmp_path, "b", "\n".join(lines))) == "\n".join(lines[2:])
 

@@ -124,7 +124,11 @@ def test_a_large_file_that_is_read_again_is_said(made, monkeypatch, capsys):
 
 
 @pytest.mark.parametrize(
-    ("name", "same"), [("folder/3.tif", False), ("folder/notes.txt", True), ("folder/.x.tif", True)]
+    ("name", "same"),
+    [
+        *(("folder/3.tif", False), ("folder/3.TIFF", False)),
+        *(("folder/notes.txt", True), ("folder/.x.tif", True)),
+    ],
 )
 def test_files_that_are_read_of_a_folder_count(made, name, same):
     recorded("r.json", movie="folder")
@@ -133,6 +137,15 @@ def test_files_that_are_read_of_a_folder_count(made, name, same):
     Path(name).unlink()
     Path("folder/suite2p").mkdir()
     assert compare("r.json", {"movie": "folder"}).same
+
+
+def test_all_files_beside_an_index_of_spooled_frames_count(made):
+    """An index (.sifx) names the files of frames in its folder, whatever these are called."""
+    for name in ("a.SIFX", "1spool.dat"):
+        Path("traces", name).write_bytes(b"x")
+    recorded("r.json", movie="traces/a.SIFX")
+    Path("traces/2spool.dat").write_bytes(b"y")
+    assert not compare("r.json", {"movie": "traces/a.SIFX"}).same
 
 
 def test_what_is_missing_or_named_otherwise_is_left_to_snakemake(made):

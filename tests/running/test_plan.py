@@ -788,6 +788,17 @@ def test_a_command_of_a_cluster_that_is_not_there_or_does_not_answer_is_named():
         partitions.ask("sleep", "9", timeout=0.05)
     with pytest.raises(UserError, match=r"^false: no word$"):
         partitions.ask("false")
+    with pytest.raises(UserError, match=r"exit 1: down$"):
+        partitions.ask("sh", "-c", "echo one; printf 'one\ndown\n\n' >&2; exit 1")
+
+
+def test_what_sinfo_lists_of_nodes_is_read(monkeypatch):
+    """Cores and memory of unequal nodes in one line end in a plus."""
+    lines = "a|up|1-00:00:00|gpu:a100:2(S:0-1),gpu:v100:1|16+|64000+\nb*|drain|30:00|(null)|8|9\n"
+    monkeypatch.setattr(partitions, "ask", lambda *words: lines)
+    cards = {"a100": 2, "v100": 1}
+    found = [("a", True, 1440, cards, 16, 64000), ("b", False, 30, {}, 8, 9)]
+    assert partitions.nodes() == ([partitions.Nodes(*one) for one in found], "b")
 
 
 def test_groups_and_accounts_are_those_of_the_user(cluster, monkeypatch):

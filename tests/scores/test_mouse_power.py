@@ -113,6 +113,11 @@ def test_decoders_that_never_differ_promise_nothing():
     table = mouse_power.smallest_differences(aucs(np.zeros((4, 2))), by="decoder", mice=[5])
     row = row_of(table, a="a", b="b")
     assert np.isnan(row["smallest_difference"]) and "nothing varies" in as_read(row["sentence"])
+    made = aucs(np.full((4, 2), 0.1))  # nor those that always differ by as much, whatever they have
+    made["auc"] += np.linspace(-0.3, 0.05, 8).repeat(2)
+    row = row_of(mouse_power.smallest_differences(made, by="decoder", mice=[5]), a="a", b="b")
+    assert np.isnan(row["smallest_difference"]) and np.isnan(row["icc"])
+    assert row["mean_difference"] == pytest.approx(0.1)
 
 
 def test_the_sentence_of_the_report_is_what_the_table_has():

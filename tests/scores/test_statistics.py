@@ -273,6 +273,20 @@ def test_rows_are_counted_among_those_that_are_compared():
         published_tests.compare(table, by="decoder", only=["a", "c"])
 
 
+def test_groups_may_be_numbers_in_the_table_and_are_asked_for_as_words():
+    named, windows = toy(a=A, b=B, c=B[::-1]), {"a": 5, "b": 10, "c": 0}
+    table = named.assign(window=named["decoder"].map(windows))
+    assert published_tests.select(table, {"window": "10"})["decoder"].unique().tolist() == ["b"]
+    with pytest.raises(UserError, match=r"^no row where window is 7; there: 5, 10, 0$"):
+        published_tests.select(table, {"window": "7"})
+    with pytest.raises(UserError, match=r"^no window 7; in the table: 5, 10, 0$"):
+        published_tests.keep(table, "window", ["7"])
+    found = published_tests.compare(table, by="window", only=["10", "5"])
+    by_name = published_tests.compare(named, by="decoder", only=["b", "a"])
+    names = {"a": "10", "b": "5"}
+    pd.testing.assert_frame_equal(found, by_name.assign(**names))
+
+
 @pytest.mark.parametrize("other", ["cnn ", " cnn", "cnn\xa0", "\ufeffcnn", "cnn\u200b"])
 def test_names_that_differ_in_blanks_alone_are_refused(other):
     table = toy(cnn=A, gru=B, **{other: B})

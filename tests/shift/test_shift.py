@@ -236,6 +236,8 @@ def test_features_are_of_so_many_frames_evenly_spread(tmp_path):
     assert (one.session, one.mouse, none.session) == ("s12", "m3", "s2")
     np.testing.assert_array_equal(one.features, rows[[1, 5, 10]].astype(np.float32))
     assert one.labels.tolist() == [1, 0, 1] and none.features.shape == (0, 4)
+    five, _ = features.Features(5).of(tmp_path / "cnn.pt", sessions)  # 2.25 frames apart
+    np.testing.assert_array_equal(five.features, rows[[1, 3, 5, 8, 10]].astype(np.float32))
 
     network = RNNDecoder(4, cell="gru", hidden_size=6, bidirectional=False).eval()
     sizes = {"rnn": "gru", "hidden_size": 6, "num_layers": 1, "bidirectional": False}

@@ -83,7 +83,7 @@ def _asked(config: Mapping[str, Any], table: pd.DataFrame) -> tuple[pd.DataFrame
 
 def _mice(table: pd.DataFrame, n: int) -> str:
     """Of allocations with several test mice, a set of them is one unit."""
-    several = table["test_mouse"].astype(str).str.contains("+", regex=False).any()
+    several = table["test_mouse"].str.contains("+", regex=False).any()
     one, more = ("set of test mice", "sets of test mice") if several else ("mouse", "mice")
     return f"{n} {'' if several else 'test '}{one if n == 1 else more}"
 

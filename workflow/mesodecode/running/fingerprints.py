@@ -46,13 +46,15 @@ def files_of(source: Source) -> list[tuple[str, Path]]:
     """
     found = []
     for top in paths_of(source):
-        top = top.parent if top.suffix.lower() == ".sifx" else top
+        spooled = top.suffix.lower() == ".sifx"  # an index of files beside it
+        top = top.parent if spooled else top
         files = [top]
         if top.is_dir() and is_zarr(top):
             files = in_order(path for path in top.rglob("*") if path.is_file())
         elif top.is_dir():
             inside = [p for p in top.iterdir() if p.is_file() and not p.name.startswith(".")]
-            kinds = [[p for p in inside if p.suffix.lower() in kind] for kind in READ]
+            read = () if spooled else READ
+            kinds = [[p for p in inside if p.suffix.lower() in kind] for kind in read]
             files = in_order(next(filter(None, kinds), inside))
         found += [(str(file.relative_to(top.parent)), file) for file in files]
     return found

@@ -34,8 +34,13 @@ def run(args: argparse.Namespace) -> None:
     settings = options.settings_of(args, "adaptive")
     table = read_table(args.choice, ["test_mouse", "decoder", "chosen"], ())
     members = [predictions.read(path, of_any=True) for path in args.predictions]
-    name = variant_choice.chosen_of(table, members[0].test_mouse)
     made = {one.decoder: one for one in members}
+    if len({one.allocation for one in members}) > 1 or len(made) < len(members):
+        raise UserError("--predictions: give one file of each decoder, all of one allocation")
+    if len(args.of_validation) != len(made):
+        words = f"{len(args.of_validation)} files for {len(made)} of --predictions"
+        raise UserError(f"--of-validation: {words}; give one for each, in the same order")
+    name = variant_choice.chosen_of(table, members[0].test_mouse)
     files = dict(zip(made, args.of_validation, strict=True))
     if name not in made:
         raise UserError(f"--predictions: none of {name}, which {args.choice} names; give all")
