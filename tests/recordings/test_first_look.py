@@ -648,6 +648,8 @@ SAID = dict.fromkeys(
         ("time [milliseconds],a", {}, {"time": "time [milliseconds]", "time_unit": "ms"}),
         ("time (msecs),a", {}, {"time": "time (msecs)", "time_unit": "ms"}),
         ("time_msec,a", {}, {"time": "time_msec", "time_unit": "ms"}),
+        ("Time_MS,a", {}, {"time": "Time_MS", "time_unit": "ms"}),
+        ("Time [MS],a", {}, {"time": "Time [MS]", "time_unit": "ms"}),
         ("time_ns,a", {}, {"time": "time_ns", "time_unit": "ns"}),
         ("time [s],a", {}, {"time": "time [s]"}),
         ("time [frames],a", {}, {"time": "time [frames]"}),  # no unit of time

@@ -88,6 +88,10 @@ def test_what_files_beside_movies_hold_and_how_they_fit(capsys):
         "times of another length in two": lambda: changed(
             "_times.npy", np.arange(9) / 10, "d1", **times
         ),
+        "times that are a folder": lambda: [
+            [Path("data/c1_times.npy").unlink(), Path("data/c1_times.npy").mkdir()],
+            *named(**times),
+        ],
         "masks of another size": lambda: changed("_brain.npy", np.ones((4, 4)), "c1", **brain),
         "dark frames and masks of areas": lambda: named(**dark, **areas),
         "a dark frame of another size": lambda: changed("_dark.npy", np.ones((5, 4)), "d1", **dark),

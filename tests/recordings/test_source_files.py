@@ -69,6 +69,10 @@ def test_frames_and_bytes_of_a_movie_by_its_first_page(capsys):
             lambda path: tifffile.imwrite(path, STACK[0], compression="zlib", **GRAY)
         ),
         "pages that shrink": lambda: size(pages),
+        "pages that shrink, of a suffix in upper case": lambda: size(
+            lambda path: pages(path.replace(".tif", ".TIF")),
+            recordings={"movie": "data/{session}.TIF"},
+        ),
         "two channels": lambda: size(
             lambda path: tifffile.imwrite(path, STACK, metadata=None, **GRAY),
             corrections={"channels": 2},

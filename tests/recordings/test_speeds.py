@@ -147,6 +147,7 @@ def test_units_in_names():
         **{"speed_kmph": "km/h", "Speed_RPM": "rpm", "speedCmPerSec": "cm/sec", "v_cms": "cm/s"},
         **{"speed_cmph": "cm/h", "v_in_per_min": "in/min", "v_deg_s-1": "deg/s", "v_um_s": "um/s"},
         **{"ticks/frame": "ticks/frame", "feet per hour": "feet/hour", "px.per.frame": "px/frame"},
+        **{"wheel (V)": "V", "wheel [RPM]": "RPM", "wheel (Counts)": "Counts", "v (M/S)": "M/S"},
         **{"arm_s": None, "cms2": None, "2cm/s": None, "speed": None, "": None, "volts": None},
     }
     assert {name: speeds._named(name) for name in names} == names

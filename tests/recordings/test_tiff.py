@@ -112,3 +112,21 @@ def test_files_of_ome_that_name_time_have_no_other_axes(tmp_path):
         tifffile.imwrite(tmp_path / name, rows, metadata={"axes": "ZYX"}, **GRAY)
     found = read(tmp_path / "b*.ome.tif", axes="YXT")
     np.testing.assert_array_equal(found, np.concatenate([STACK, STACK]))
+
+
+@pytest.mark.parametrize(
+    ("error", "found", "words"),
+    [
+        (OSError(5, "Input/output error"), OSError, "^.Errno 5. Input/output error$"),
+        (UserError("x"), UserError, "^x$"),
+        (KeyError("y"), UserError, "a.tif: a damaged TIFF file .'y'.; truncated?"),
+    ],
+)
+def test_a_disk_that_fails_is_no_damaged_file(tmp_path, monkeypatch, error, found, words):
+    def fail(*_):
+        raise error
+
+    tifffile.imwrite(tmp_path / "a.tif", STACK, **GRAY)
+    monkeypatch.setattr(tiff, "TiffMovie", fail)
+    with pytest.raises(found, match=words):
+        read(tmp_path / "a.tif")

@@ -1369,6 +1369,12 @@ def test_the_verb_writes_a_config_once(tmp_path, capsys):
     assert first.startswith("# yaml-language-server: $schema=")
     described = json.loads((tmp_path / first.partition("=")[2]).read_text())
     jsonschema.validate(yaml.safe_load(rest), described)
+    (tmp_path / "alone").mkdir()
+    (tmp_path / "alone" / "m1.tif").touch()
+    assert main(["init", str(tmp_path / "alone"), "--out", str(tmp_path / "b.yaml")]) == 0
+    lines = capsys.readouterr().err.splitlines()
+    assert "FILL IN: config: recordings: 'movie' and 'behavior' say where" in "|".join(lines)
+    assert not any(line.startswith("#") for line in lines)
     (tmp_path / "empty").mkdir()
     for bad, words in (
         (tmp_path / "none", "no such folder"),

@@ -44,6 +44,13 @@ def one_line(error: Exception) -> str:
     return " ".join(str(error).split()) or type(error).__name__
 
 
+def line_of(error: Exception) -> str:
+    """Return what an error says on one line, of the system's with its file in front as of ours."""
+    if isinstance(error, OSError) and error.filename:
+        return f"{error.filename}: {error.strerror or error}"
+    return one_line(error)
+
+
 @contextmanager
 def refused(path: object, what: str, more: str = "") -> Iterator[None]:
     """Raise UserError, PATH: WHAT (what the error says)MORE, for whatever a library raises.

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from mesodecode.base.files import UserError, one_line
+from mesodecode.base.files import UserError, line_of
 from mesodecode.recordings.corrections.movies import signal_frames
 from mesodecode.recordings.intake import (
     check_states,
@@ -87,7 +87,7 @@ def look_at(study: Study, session: str) -> FirstLook:
         with session_movie(study, session) as movie:
             frames = _look_at_movie(seen, study, movie)
     except (UserError, OSError) as error:
-        seen.wrong.append(_line(error))
+        seen.wrong.append(line_of(error))
         return seen
     settings = dict(
         study.of_session(session)["recordings"], behavior=study.source("behavior", session)
@@ -100,10 +100,10 @@ def look_at(study: Study, session: str) -> FirstLook:
             _look_at_behavior(seen, settings | guessed, _at_rate(seen, settings | guessed, frames))
             seen.guessed = guessed
         except (UserError, OSError) as other:
-            seen.wrong.append(_line(error))
-            if guessed and _line(other) != _line(error):
+            seen.wrong.append(line_of(error))
+            if guessed and line_of(other) != line_of(error):
                 by = ", ".join(f"{key}: {name}" for key, name in guessed.items())
-                seen.wrong.append(f"by its names ({by}): {_line(other)}")
+                seen.wrong.append(f"by its names ({by}): {line_of(other)}")
     return seen
 
 
@@ -142,7 +142,7 @@ def _look_at_behavior(seen: FirstLook, settings: dict[str, Any], frames: Frames)
         try:
             check_states(traces, Sources.of(settings, None), frames)
         except UserError as error:
-            seen.wrong.append(_line(error))
+            seen.wrong.append(line_of(error))
 
 
 def _guessed(settings: dict[str, Any]) -> dict[str, str]:
@@ -321,9 +321,3 @@ def _named_times(seen: FirstLook, path: str) -> str | None:
     if name is not None:
         seen.guessed_times["frame_times_dataset"] = name
     return name
-
-
-def _line(error: Exception) -> str:
-    if isinstance(error, OSError) and error.filename:
-        return f"{error.filename}: {error.strerror or error}"
-    return one_line(error)

@@ -6,7 +6,7 @@ from contextlib import redirect_stderr
 from pathlib import Path
 from typing import Any
 
-from mesodecode.base.files import UserError, counted, first_few, matching, one_line
+from mesodecode.base.files import UserError, counted, first_few, line_of, matching
 from mesodecode.base.progress import Progress
 from mesodecode.recordings.corrections.movies import signal_frames
 from mesodecode.recordings.intake import frames_of, roi_masks, with_lights, without_blank
@@ -63,7 +63,7 @@ def _looked_at(
                 if all(Path(path).exists() for path in paths):  # what is fetched is not
                     found |= dict.fromkeys(paths, look(study, session))
             except (UserError, OSError) as error:
-                words = one_line(error)
+                words = line_of(error)
                 path = next((p for p in paths if words.startswith(f"{p}: ")), paths[0])
                 for movie in study.sources("movie", session):  # one fault of all sessions is one
                     words = words.replace(movie, "its movie")
