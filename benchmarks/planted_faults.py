@@ -92,8 +92,13 @@ def tests_by_line(file: Path) -> dict[int, list[str]]:
     return data.contexts_by_lineno(next(measured, ""))  # of this checkout or of another
 
 
-def tests_of(file: Path, line: int, seconds: dict[str, float]) -> list[str]:
-    """Return the tests that run a line, those of its room first, then its module's test files."""
+def tests_of(
+    file: Path, line: int, seconds: dict[str, float], *, at_import: bool = False
+) -> list[str]:
+    """Return the tests that run a line, those of its room first, then its module's test files.
+
+    Of what runs at import, by whatever test comes first: those that run any line of the file.
+    """
     if file.suffix != ".py":  # rules, pages: no line of them is measured
         return [
             str(test)
@@ -104,7 +109,7 @@ def tests_of(file: Path, line: int, seconds: dict[str, float]) -> list[str]:
     contexts = set(by_line.get(line, []))
     if not contexts:  # constants are run with the statement that they are part of
         contexts = set().union(*(by_line.get(n, []) for n in statement_at(file, line)))
-    if contexts == {""}:  # run at import, by whatever test comes first
+    if at_import or contexts == {""}:
         contexts = set().union(*by_line.values())
     room = f"tests/{file.relative_to(PACKAGE).parts[0]}/"
     phases = [context.rpartition("|")[::2] for context in contexts if context]
@@ -313,7 +318,7 @@ def try_out(fault: Fault, seconds: dict[str, float], passes: Passes) -> bool | N
             return None
     except SyntaxError:
         return None
-    tests = tests_of(fault.file, fault.line, seconds)
+    tests = tests_of(fault.file, fault.line, seconds, at_import=fault.at_import)
     tests += READ_AT_IMPORT * fault.at_import
     tests += READ_OF_WRITERS * ("atomic_path" in text or "creating" in text)
     passed = passes(tests, fault.file, fault.wrong)

@@ -71,6 +71,20 @@ def test_markdown_of_aucs_written_by_hand(tmp_path):
     )
 
 
+TEX = r"""\textbackslash{} \textasciitilde{} \textasciicircum{} \& \% \$ \# \_ \{ \} \textbar{} $<$
+$>$ $-$ -- --- $\pm$ $\times$ $\Delta$ $\leq$ $\geq$ $^{\circ}$ \ldots{} {[} {*} 10$^{-23}$ µ é"""
+
+
+def test_each_sign_is_that_of_latex():
+    signs = [*r"\~^&%$#_{}|<>−–—±×Δ≤≥°…[*", "10⁻²³", "µ", "é"]
+    rows = [[sign] for sign in signs]
+    table = manuscript.Table("t", pd.DataFrame(), ["x"], rows, [False])
+    lines = manuscript.latex(table).split("\\midrule\n")[1].split("\\bottomrule")[0].splitlines()
+    assert dict(zip(signs, lines, strict=True)) == {
+        sign: rf"{tex} \\" for sign, tex in zip(signs, TEX.split(), strict=True)
+    }
+
+
 names = st.text(st.sampled_from(NASTY + "\n"), min_size=1, max_size=12).filter(str.strip)
 
 

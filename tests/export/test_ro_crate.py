@@ -73,6 +73,27 @@ def test_crate_lists_results_inputs_and_software(study, capsys):
         assert reference in by_id and reference in text
 
 
+def test_files_are_of_their_media_types(study):
+    types = {
+        "config.json": "application/json",
+        "tables/auc.tsv": "text/tab-separated-values",
+        "figures/auc.svg": "image/svg+xml",
+        "references.bib": "application/x-bibtex",
+        "predictions/cnn/a.h5": "application/x-hdf5",
+        "nwb/a1.nwb": "application/x-hdf5",
+        "models/cnn/a.pt": "application/zip",
+        "models/roi/a.joblib": "application/octet-stream",
+        "figures/auc.png": "image/png",
+        "report.html": "text/html",
+    }
+    for name in types:
+        (study / name).parent.mkdir(parents=True, exist_ok=True)
+        (study / name).touch()
+    graph = ro_crate.describe(study, licence="CC0-1.0")["@graph"]
+    by_id = {entity["@id"]: entity for entity in graph}
+    assert {name: by_id[name]["encodingFormat"] for name in types} == types
+
+
 def test_crate_says_from_when_to_when_results_were_made_and_by_whom(study):
     for path in study.rglob("*.*"):
         os.utime(path, (0, 1.2e9))

@@ -27,9 +27,11 @@ KEPT = (
     *("config.json", "allocations.tsv", "report.html", "references.bib", "tables/**/*.tsv"),
     *("figures/**/*.svg", "figures/**/*.png", "models/**/*", "predictions/**/*", "nwb/*.nwb"),
 )
+TYPES = mimetypes.MimeTypes()  # none that a machine adds: .pt as those of a console's games
 LIBRARIES = ("snakemake", "torch", "numpy", "scipy", "scikit-learn", "pandas", "h5py", "tifffile")
 FORMATS = {
     ".tsv": "text/tab-separated-values",
+    ".pt": "application/zip",  # as torch writes them
     ".h5": "application/x-hdf5",
     ".nwb": "application/x-hdf5",
     ".bib": "application/x-bibtex",
@@ -113,7 +115,7 @@ def _is_kept(path: Path) -> bool:
 
 def _file(path: Path, study: Path) -> dict[str, Any]:
     below = path.relative_to(study).as_posix()
-    kind = FORMATS.get(path.suffix) or mimetypes.guess_type(path.name)[0]
+    kind = FORMATS.get(path.suffix) or TYPES.guess_type(path.name)[0]
     return {
         "@id": quote(below),
         "@type": "File",
