@@ -278,8 +278,9 @@ def _held_times(
     sampled = None
     if clock is not None:
         sampled = _sampled(path, clock, len(trace.values), unit)
-    elif trace.time is not None and not (np.diff(finite(trace.values, found, path)) > 0).all():
-        sampled = trace.time
+    elif trace.time is not None:
+        values = finite(trace.values, found, path)
+        sampled = None if (values[1:] > values[:-1]).all() else trace.time
     if sampled is None:
         return found, seconds(trace.values, unit, found, path)
     return found, _pulses(finite(trace.values, found, path), sampled, found, path, edge)
