@@ -113,7 +113,7 @@ def test_baselines():
     np.testing.assert_allclose(found, [(b + c) / 2, (a + c) / 2, (a + b) / 2], rtol=1e-5)
 
 
-def test_features_are_of_images_that_are_standardised_by_those_of_the_training():
+def test_features_are_of_images_that_are_standardised_by_those_of_the_training(monkeypatch):
     """Each image once, however often it was shown: some have two repeats, others four."""
     data = responses()
     kept = np.flatnonzero((data.image > 4) | (np.arange(48) < 24))
@@ -132,6 +132,10 @@ def test_features_are_of_images_that_are_standardised_by_those_of_the_training()
         maps = torch.nn.functional.adaptive_avg_pool2d(layers(shown), 3).flatten(1).numpy()
     found = linear.fit_predict(data, split, settings)
     np.testing.assert_allclose(found, linear.ridge(maps, data, split), rtol=1e-4)
+    given = []
+    monkeypatch.setattr(linear, "image_features", lambda images, _: given.append(images) or maps)
+    linear.fit_predict(data, split, settings)
+    np.testing.assert_array_equal(given[0], (data.images - seen.mean()) / seen.std())
 
 
 def test_a_gabor_filter_by_hand():
@@ -395,6 +399,8 @@ def test_scaler_knows_training_presentations_only():
     np.testing.assert_allclose(scaler.response[1], data.response[rows].std(0), rtol=1e-5)
     assert scaler.pixel[0] == pytest.approx(data.images[:6].mean(), abs=1e-6)
     assert fit_scaler(data, rows, standardise=False).response[1].tolist() == [1] * 5
+    often = np.append(rows, [rows[data.image[rows] == 0][0]] * 9)  # shown more often than others
+    assert fit_scaler(data, often).pixel == scaler.pixel
 
 
 def test_networks_are_shown_what_is_standardised_by_the_training_set():
@@ -620,6 +626,18 @@ def test_ridge_is_screened_where_it_says_so(screen):
     assert np.ptp(found[:, 3:], axis=0).any() != screen
     mean = data.response[split.fit].mean(0)
     np.testing.assert_allclose(found[:, 3:], np.tile(mean[3:], (18, 1)), rtol=0.05)
+    fewer = np.append(split.fit[data.image[split.fit] != data.image[split.fit[0]]], split.fit[:1])
+    mean = np.mean(
+        [
+            data.response[fewer][data.image[fewer] == i].mean(0)
+            for i in np.unique(data.image[fewer])
+        ],
+        axis=0,
+    )  # of images, not of repeats
+    found = linear.fit_predict(
+        data, dataclasses.replace(split, train=fewer, valid=fewer[:0]), settings
+    )
+    assert np.allclose(found[:, 3:], mean[3:]) == screen
 
 
 def test_images_that_a_backbone_cannot_take_are_told(monkeypatch):

@@ -223,7 +223,8 @@ def test_a_wavelet_of_whole_numbers_is_told_by_the_image_and_not_by_what_is_befo
 
 
 @pytest.mark.parametrize(
-    "error", [OSError("no ffmpeg"), RuntimeError("no ffmpeg"), AssertionError("no\n\nno ffmpeg\n")]
+    "error",
+    [OSError("no ffmpeg"), RuntimeError("no ffmpeg"), AssertionError("no\n\n no ffmpeg \n")],
 )
 def test_whatever_imageio_raises_of_a_video_is_its_reason(tmp_path, monkeypatch, error):
     import imageio_ffmpeg

@@ -841,12 +841,15 @@ def test_tables_in_txt_are_behaviour_and_signals_and_notes_are_none(tmp_path):
         (folder / f"{m}_s1_protocol.txt").write_text(
             "Imaged at 30 Hz\n\nfor 20 min.\nWater: 1 ml\n"
         )
+    (folder / "m1_s1_speed.TXT").write_text("It ran fast.\n")
     study, text = made(folder)
     check_paths(study, "movie", "behavior", "rois")
     recordings = study.config["recordings"]
     assert recordings["behavior"].endswith("/{session}.txt")
     assert recordings["rois"].endswith("/{session}_roi.txt")
-    assert "Files not used: m1_s1_protocol.txt" in text
+    assert "Files not used: m1_s1_protocol.txt, m1_s1_speed.TXT" in " ".join(
+        text.replace("#", "").split()
+    )
 
 
 def test_one_file_of_all_sessions_of_a_mouse_is_said_with_what_splits_it(tmp_path):
@@ -875,6 +878,9 @@ def test_one_file_of_all_sessions_of_a_mouse_is_said_with_what_splits_it(tmp_pat
     table = "\n".join(["animal,day,Movie name,session,speed", *lines, "a,1", "a,1", ""])
     for m in M:
         (folder / f"{m}.csv").write_text(table)
+    assert ". By animal and day and Movie name: " in " ".join(discover.look(folder).notes)
+    for m in M:
+        (folder / f"{m}.csv").rename(folder / f"{m}.CSV")
     assert ". By animal and day and Movie name: " in " ".join(discover.look(folder).notes)
 
 
@@ -928,6 +934,12 @@ def test_one_movie_of_all_sessions_of_a_mouse_is_said_with_what_joins_or_splits(
     study, text = made(folder)
     assert study.config["recordings"]["behavior"].endswith("/{session}.csv")
     assert "of several sessions?" not in text
+    for m in M:
+        (folder / f"{m}.csv").unlink()
+    for path in [*folder.glob("*.tif"), *folder.glob("*.csv")]:
+        path.rename(path.with_suffix(path.suffix.upper()))
+    (note,) = [n for n in discover.look(folder).notes if "of several sessions?" in n]
+    assert note.count("python -c ") == 2
 
 
 def test_what_is_missing_is_said(tmp_path):

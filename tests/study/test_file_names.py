@@ -94,3 +94,9 @@ def test_words_are_those_that_were_read():
         path = PurePosixPath(name)
         lines.append(f"{name}: {' / '.join(map(said, file_names.parsed(path, path.name)))}")
     assert_kept("\n".join(lines) + "\n", FILE, "WORDS")
+
+
+def test_words_of_a_name_are_those_of_camel_case_and_without_numbers_too():
+    found = {"wheelspeed12", "wheelspeed", "wheel", "speed", "12"}
+    assert file_names.words("wheelSpeed12") == found
+    assert file_names.words("SVT_12") == {"svt", "12"}

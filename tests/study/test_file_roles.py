@@ -179,6 +179,8 @@ def test_shapes_in_headers_tell_movies(tmp_path, shape, role, suffix):
         ("a b\n1  2\nx", [["a", "b"], ["1", "2"]]),
         ("a;b\n1,5;2,5\nx", [["a", "b"], ["1,5", "2,5"]]),
         ("a;b\nx", [["a", "b"]]),  # by the first line
+        (' "time", speed ,\t\n0,1\t\nx', [["time", "speed", ""], ["0", "1"]]),
+        ("a,b\n \t\n1,2\nx", [["a", "b"], ["1", "2"]]),
         ("", []),
     ],
 )
