@@ -773,3 +773,17 @@ def test_what_is_predicted_is_of_the_epoch_that_is_kept():
     assert row["test_loss"] == pytest.approx(error, rel=1e-3)
     frozen = sweep.train_all(data, split, network(**settings, frozen=True), [line]).iloc[0]
     assert np.isfinite(frozen["test_loss"]) and frozen["test_loss"] != row["test_loss"]
+
+
+def test_neurons_that_never_change_have_no_part_in_the_mean_r2():
+    labels = torch.tensor([[1.0, 0, 0], [1, 2, 2]])
+    outputs = torch.tensor([[0.0, 0, 1], [0, 2, 1]])
+    assert train.mean_r2(outputs, labels) == 0.5  # of 1 and 0
+
+
+def test_readouts_of_one_image_are_given_one_presentation():
+    data = responses()
+    split = folds.split_images(data, 1, 4, 0)
+    for readout, n in (("rnn", 3), ("factorised", 1)):
+        parts = train.sources(data, split, network(readout=readout, presentations=3))[:3]
+        assert [part.batch(part.centres[:2]).index.shape for part in parts] == [(2, n)] * 3

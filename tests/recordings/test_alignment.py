@@ -411,6 +411,17 @@ def test_tables_of_landmarks_by_name(tmp_path):
     assert told == {"s1": {"a": [1, 2], "b": [5, 6]}, "atlas": {"a": [3, 4]}}
 
 
+@pytest.mark.parametrize(("kind", "n"), [("similarity", 2), ("affine", 3)])
+def test_as_many_landmarks_as_a_transform_needs_are_enough(kind, n):
+    """Twice as large, a quarter turned and moved by (5, 7)."""
+    atlas = dict(zip("abc", np.array([[0.0, 0], [4, 0], [0, 3]]), strict=True))
+    atlas = {name: atlas[name] for name in "abc"[:n]}
+    points = {name: np.array([5 - 2 * y, 7 + 2 * x]) for name, (x, y) in atlas.items()}
+    matrix, errors = alignment.fit_landmarks(atlas, points, kind, "s")
+    np.testing.assert_allclose(matrix, [[0, -2, 5], [2, 0, 7], [0, 0, 1]], atol=1e-9)
+    assert errors == pytest.approx(dict.fromkeys(atlas, 0), abs=1e-9)
+
+
 @pytest.mark.parametrize(
     "text", ["3", '["V1"]', '{"V1": 3}', '{"V1": {}}', '{"V1": [[1, 2], [3]]}', '{"V1": ["a", 1]}']
 )

@@ -224,7 +224,7 @@ def test_a_wavelet_of_whole_numbers_is_told_by_the_image_and_not_by_what_is_befo
 
 @pytest.mark.parametrize(
     "error",
-    [OSError("no ffmpeg"), RuntimeError("no ffmpeg"), AssertionError("no\n\n no ffmpeg \n")],
+    [OSError("no ffmpeg"), RuntimeError("no ffmpeg"), AssertionError("no\n\n no ffmpeg \n \n")],
 )
 def test_whatever_imageio_raises_of_a_video_is_its_reason(tmp_path, monkeypatch, error):
     import imageio_ffmpeg
@@ -235,3 +235,12 @@ def test_whatever_imageio_raises_of_a_video_is_its_reason(tmp_path, monkeypatch,
     monkeypatch.setattr(imageio_ffmpeg, "read_frames", frames)
     (tmp_path / "a.avi").write_bytes(b"x")
     assert refusal(tmp_path / "a.avi").endswith("a.avi: not a readable video (no ffmpeg)")
+
+
+@pytest.mark.parametrize(("codec", "kept"), [("ffv1,", True), ("rawvideo", True), ("h264,", False)])
+def test_codecs_that_keep_all_are_known_with_a_comma_too(tmp_path, monkeypatch, codec, kept):
+    import imageio_ffmpeg
+
+    about = {"pix_fmt": "gray(tv)", "codec": codec, "size": (4, 2)}
+    monkeypatch.setattr(imageio_ffmpeg, "read_frames", lambda *_, **__: (x for x in (about, b"")))
+    assert video.VideoMovie(tmp_path / "a.avi").lossless == kept

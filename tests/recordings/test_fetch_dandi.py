@@ -208,6 +208,7 @@ def test_parts_have_64_mib_or_more_where_there_would_be_ten_thousand(tmp_path, m
         ),
         ({}, "dandi:999999@draft", "404 Not Found; check the record"),
         ({"refuses": 403}, "dandi:001425@draft", "the record is embargoed or restricted"),
+        ({"refuses": 400}, "dandi:001425@draft", "400 Bad Request; check the record"),
         ({"refuses": 410}, "dandi:001425@draft", "410 Gone; check the record"),
         ({"about": {"embargo_status": "EMBARGOED"}}, "dandi:001425", "this dandiset is embargoed"),
         ({"about": []}, "dandi:001425", "answered what is no record of files"),

@@ -650,6 +650,8 @@ SAID = dict.fromkeys(
         ("time_msec,a", {}, {"time": "time_msec", "time_unit": "ms"}),
         ("Time_MS,a", {}, {"time": "Time_MS", "time_unit": "ms"}),
         ("Time [MS],a", {}, {"time": "Time [MS]", "time_unit": "ms"}),
+        ("T [US],a", {}, {"time": "T [US]", "time_unit": "us"}),
+        ("time s (rig),a", {}, {"time": "time s (rig)"}),
         ("time_ns,a", {}, {"time": "time_ns", "time_unit": "ns"}),
         ("time [s],a", {}, {"time": "time [s]"}),
         ("time [frames],a", {}, {"time": "time [frames]"}),  # no unit of time

@@ -163,6 +163,8 @@ def test_one_file_of_all(capsys, opened, monkeypatch):
         "components by axes": lambda: film("areas", "both", axes="KYX"),
         "one component": lambda: film("areas", "one"),
         "components of another table": lambda: film("areas", "no_masks"),
+        "components of a table that is not there": lambda: film("none", "both"),
+        "components of signals that are not there": lambda: film("areas", "none"),
         "components without masks": lambda: film("bare", "no_masks"),
         "components in the other order": lambda: film("both", "areas"),
         "are components": lambda: [

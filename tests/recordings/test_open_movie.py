@@ -179,6 +179,7 @@ def test_arrays_of_pixels_and_frames_are_of_two_axes():
     shapes = {"mean": (16,), "movie": (100, 16), "other": (100, 15), "stack": (16, 4, 4)}
     assert hdf5.choose(shapes, None, "x.h5", "movie_dataset", 16) == "movie"
     assert hdf5.choose(shapes, None, "x.h5", "movie_dataset") == "stack"
+    assert hdf5.listed(shapes | {"a": ()}).startswith("a, mean 16, movie 100 x 16, other")
     assert hdf5.choose(shapes, "/mean/", "x.h5", "movie_dataset", 16) == "mean"
 
 

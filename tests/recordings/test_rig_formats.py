@@ -133,6 +133,7 @@ def test_events_of_spike2_are_all_there_in_pauses_too(tmp_path):
     assert held["keys/codes"].values.tolist() == [f"{48 + i}" for i in range(7)]
 
 
+@pytest.mark.filterwarnings("ignore:invalid value")  # of neo
 def test_a_spike2_file_whose_ticks_last_no_time_is_named(tmp_path):
     pytest.importorskip("neo")
     save_smr(path := tmp_path / "b.smr", {"camera": np.arange(8)})

@@ -57,6 +57,8 @@ TEXTS = {
     "commas that may be thousands, by semicolons": "a;b\n1,234;2\n5;4\n",
     "commas that are decimals": "a\tb\n1,2345\t2\n5\t4\n",
     "commas in quotes": 'a,b\n"1,5",2\n"2,5",4\n',
+    "a line of blanks": "a b\n1 2\n   \n3 4\n",
+    "lines of blanks and commas": "a,b\n  \n1,2\n\t\n3,4\n",
     "one column of decimal commas": "a\n20,04\n30,5\n",
     "one column": "a\n1\n2\n",
     "one column, and empty cells": "a\n\n1\n\n  \n2\n\n\n",
