@@ -399,12 +399,12 @@ def test_nothing_left_to_score_is_said(cnn):
 
 
 def test_statistics_of_a_mouse_are_of_frames_spread_over_its_recording(monkeypatch):
-    """Of seven, three: the first, the middle and the last."""
+    """Of eight, three: the first, the one nearest to the middle (3.5, to even) and the last."""
     monkeypatch.setattr(adapting, "SAMPLED", 3)
     monkeypatch.setattr(domain, "SAMPLED", 3)
-    frames = torch.arange(7)
+    frames = torch.arange(8)
     decoder = SimpleNamespace(features=lambda _, at: at.tolist())
-    assert adapting._sampled(decoder, ["one", "none"], [frames, frames[:0]]) == [[0, 3, 6]]
+    assert adapting._sampled(decoder, ["one", "none"], [frames, frames[:0]]) == [[0, 4, 7]]
 
     class Layer(nn.Module):
         def __init__(self):
@@ -416,8 +416,8 @@ def test_statistics_of_a_mouse_are_of_frames_spread_over_its_recording(monkeypat
         centres=frames, device=torch.device("cpu"), batch=lambda at: at.float().view(-1, 1, 1, 1)
     )
     domain.set_batch_norm(model, [images])
-    assert model.features.running_mean.item() == pytest.approx(3)
-    assert model.features.running_var.item() == pytest.approx(9)
+    assert model.features.running_mean.item() == pytest.approx(11 / 3)
+    assert model.features.running_var.item() == pytest.approx((121 + 1 + 100) / 9 / 2)
     assert not model.features.training and model.features.momentum == 0.1
 
 

@@ -52,13 +52,15 @@ def pushed(raw, settings, numbers=None, **more):
         {"dark_offset": 100, "binning": 3},
         {"dff": "mean"} | CAUSAL,
         {"dff": "percentile", "baseline_percentile": 20} | CAUSAL,
+        {"dff": "percentile", "baseline_causal": True, "baseline_window": 12},  # steps of frames
+        {"binning": 2},
         {"dff": "mean", "baseline_causal": True, "baseline_window": 0.3},
         RATIO,
         SWAPPED,
         SWAPPED | {"dff": "percentile"},
     ],
 )
-@pytest.mark.parametrize("dtype", [np.uint16, np.float32])
+@pytest.mark.parametrize("dtype", [np.uint16, np.float32, np.float64])
 def test_corrections_are_those_of_the_whole_movie(changed, dtype, files):
     settings = DEFAULTS | changed
     raw = channel(1, dtype) if settings["channels"] == 1 else interleave(channel(1), channel(2))

@@ -211,7 +211,7 @@ class Corrections:
             pixels = np.where(self._inside, pixels, pixels.dtype.type(0))
         if self._settings["binning"] > 1:
             pixels = binned(pixels[None], self._settings["binning"])[0]
-        return pixels if self._keeps_type else pixels.astype(np.float32, copy=False)
+        return pixels
 
     def _relative(
         self, cycle: int, signal: Frame, flat: dict[str, np.ndarray], begins: bool
@@ -298,7 +298,7 @@ class RunningF0:
     def _f0(self) -> np.ndarray:
         if self._percentile is None:
             return np.mean(self._means, axis=0)
-        return percentile(self._means, self._percentile).astype(np.float32)
+        return percentile(self._means, self._percentile)
 
     def _baseline(self, index: int) -> np.ndarray:
         share = np.float32(index + 0.5) / np.float32(self._step)
