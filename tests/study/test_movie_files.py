@@ -7,6 +7,7 @@ in their folder, and versions that are not taken. What was changed on purpose is
 
 from __future__ import annotations
 
+import re
 from pathlib import Path, PurePosixPath
 
 from kept import assert_kept
@@ -114,9 +115,13 @@ GROUPS = {
 }
 
 
-def test_movies_are_those_that_were_read():
+def upper(name):
+    return re.sub(r"[.]\w+(?=!?$)", lambda suffix: suffix[0].upper(), name)
+
+
+def as_lines(groups):
     lines = []
-    for what, (movies, behavior) in GROUPS.items():
+    for what, (movies, behavior) in groups.items():
         ranks = {PurePosixPath(name.rstrip("!")): int(name.endswith("!")) for name in movies}
         temporal = [path for path in ranks if path.stem in ("SVT", "SVTcorr")]
         for path in temporal:
@@ -135,4 +140,17 @@ def test_movies_are_those_that_were_read():
                 named = pattern_of(unit, folders[unit.folder])
                 lines.append(f"    {named} = {unit.stem}: {len(unit.files)} ({files}){light}")
             lines += [f"    not {unit.files[0]}, made {unit.made}" for unit in session.others]
-    assert_kept("\n".join(lines) + "\n", FILE, "MOVIES")
+    return lines
+
+
+def test_movies_are_those_that_were_read():
+    assert_kept("\n".join(as_lines(GROUPS)) + "\n", FILE, "MOVIES")
+
+
+def test_suffixes_may_be_in_upper_case():
+    own = "WidefieldImager, a file a trial", "components in one file"  # named by their programs
+    groups = {what: files for what, files in GROUPS.items() if what not in own}
+    raised = {what: [[*map(upper, some)] for some in files] for what, files in groups.items()}
+    lowered = re.compile(r"[.](TIF|DAT|AVI|NPY|SIF|H5|CSV)\b")
+    found = [lowered.sub(lambda suffix: suffix[0].lower(), line) for line in as_lines(raised)]
+    assert found == as_lines(groups)

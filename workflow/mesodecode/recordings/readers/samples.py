@@ -225,7 +225,7 @@ class Trace:
         if self.time is None or self.frames is None:
             return
         longest, gaps = self._gaps(MOST)
-        way = np.abs(np.diff(counts.astype(np.float64)))
+        way = np.abs(np.diff(counts))
         usual = way[np.diff(self.time) <= longest].max(initial=0)
         turned = gaps[way[gaps] > 1.5 * usual + 1]
         if turned.size:
