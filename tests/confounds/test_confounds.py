@@ -190,6 +190,10 @@ def test_masks_fit_the_frames_or_are_refused(tmp_path):
     with h5py.File(tmp_path / "truth.h5", "a") as file:
         file["brain"] = np.kron(brain_of(), np.ones((2, 2)))
     np.testing.assert_array_equal(signals.read_mask(tmp_path / "truth.h5", recording), brain_of())
+    for shape in ((SIDE // 2, SIDE // 2), (SIDE, SIDE, 3)):  # smaller than the frames; colours
+        np.save(tmp_path / "no.npy", np.ones(shape))
+        with pytest.raises(UserError, match=r"no\.npy: a"):
+            signals.read_mask(tmp_path / "no.npy", recording)
     for name in ("truth.h5", "brain.png"):
         upper = (tmp_path / name).with_suffix(Path(name).suffix.upper())
         (tmp_path / name).rename(upper)

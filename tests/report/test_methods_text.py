@@ -430,6 +430,8 @@ def test_words_of_other_settings():
     for other in (trace, STATES | {"circular_shifts": 199}):
         told = blocks(STUDY | other)
         assert "Chance" not in told and "circularly" in " ".join(told.values())
+        asked, unasked = (methods.scores(other | {"circular_shifts": k}) for k in (1999, 0))
+        assert "(k = 1,999, seed 1)" in asked and "(k = 999, seed 1)" in unasked  # as by the verb
 
 
 def test_cohorts():

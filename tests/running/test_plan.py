@@ -369,7 +369,12 @@ def test_jobs_and_groups_are_those_that_snakemake_names(tmp_path, monkeypatch):
         fit, train, table = (SimpleNamespace(output=[f"{n}.h5", f"{n}.tsv"]) for n in "abc")
         log.info("Building DAG of jobs...")
         log.info("", extra={"event": LogEvent.GROUP_INFO, "jobs": [fit, train]})
-        for rule, one in (("fit_linear", fit), ("train_cnn", train), ("train_roi", table)):
+        here = (
+            ("allocations", SimpleNamespace(output=["d.tsv"])),
+            ("all", SimpleNamespace(output=[])),
+        )
+        sent = ("fit_linear", fit), ("train_cnn", train), ("train_roi", table)
+        for rule, one in (*here, *sent):
             told = {"rule_name": rule, "output": one.output, "benchmark": "b.tsv", "threads": 3}
             log.info("", extra={"event": LogEvent.JOB_INFO, "resources": {"gpu": 1}, **told})
         log.info("", extra={"event": LogEvent.SHELLCMD})
@@ -380,10 +385,10 @@ def test_jobs_and_groups_are_those_that_snakemake_names(tmp_path, monkeypatch):
     monkeypatch.setattr(snakemake_cli, "args_to_api", run)
     monkeypatch.setattr(log, "level", logging.INFO)
     found = plan.dry_run("study.yaml")
-    outputs = [("a.h5", "a.tsv"), ("b.h5", "b.tsv"), ("c.h5", "c.tsv")]
-    rules = ("fit_linear", "train_cnn", "train_roi")
+    outputs = [("d.tsv",), (), ("a.h5", "a.tsv"), ("b.h5", "b.tsv"), ("c.h5", "c.tsv")]
+    rules = ("allocations", "all", "fit_linear", "train_cnn", "train_roi")
     jobs = [Job(*one, "b.tsv", 3, {"gpu": 1}) for one in zip(rules, outputs, strict=True)]
-    assert found == DryRun(jobs, [jobs[:2], jobs[2:]], "slurm", None, "p.yaml")
+    assert found == DryRun(jobs, [jobs[2:4], jobs[4:]], "slurm", None, "p.yaml")
     assert not log.handlers or all("Listener" not in repr(one) for one in log.handlers)
 
 
@@ -409,15 +414,17 @@ def test_hours_are_means_of_benchmark_files_else_the_time_limit(tmp_path, monkey
         job("train_cnn", "r", f"{base}/train_cnn/killed/r.tsv", **settings),
         job("train_roi", "s", f"{base}/train_roi/roi_gru/s.tsv", runtime=90),
         job("allocations", "t", runtime=30),
+        Job("all", (), None, 8, {"runtime": 30}),
     ]
     run = DryRun(jobs, [[j] for j in jobs[:4]], "slurm")
-    cnn, roi, local = plan.estimates(run)
+    cnn, roi, local, goal = plan.estimates(run)
     assert (cnn.jobs, cnn.submissions, cnn.measured) == (3, 3, 2)
     assert cnn.core_hours == pytest.approx(4 * (1.5 + 1.5 + 2))
     assert cnn.gpu_hours == pytest.approx(2 * (1.5 + 1.5 + 2))
     assert cnn.basis == "measured 2, limit 1"
     assert (roi.core_hours, roi.gpu_hours, roi.basis) == (1.5, 0, "limit")
-    assert (local.submissions, local.core_hours, local.basis) == (0, 0, "local")
+    for one in (local, goal):
+        assert (one.submissions, one.core_hours, one.basis) == (0, 0, "local")
     assert plan.hours(job("train_roi", "u")) == (0, False)  # of which no limit is known
 
 

@@ -130,6 +130,13 @@ def test_the_sentence_of_the_report_is_what_the_table_has():
     assert f"20 mice one of {pair[20]:.3f} (" in words
     wider = pd.concat([inference, inference.assign(ci_high=inference["ci_high"] + 0.1)])
     assert " by pair (t test" in as_written(mouse_power.in_words(wider), "power_by_pair")
+    uneven = pd.concat([inference, inference.assign(n_mice=8), inference.assign(n_mice=6)])
+    words = as_read(mouse_power.in_words(uneven))
+    assert (
+        " measured, 5 to 8 mice can show a" in words
+        and "(t test of mouse means, before corr" in words
+    )
+    assert "of 5 to 8 mice, the spread itself" in words
 
 
 @pytest.mark.parametrize(

@@ -46,7 +46,7 @@ def add_settings(parser: argparse.ArgumentParser, name: str) -> None:
         flag, kinds = "--" + key.replace("_", "-"), _types(spec)
         default = spec.get("default")
         shown = "none" if default is None else default
-        words = spec.get("description", "").strip().replace("%", "%%")
+        words = spec.get("description", "").replace("%", "%%")
         help_ = f"{words} (default: {shown})" if "default" in spec else words
         options: dict[str, Any] = {"help": help_, "default": default, "dest": key}
         options["required"] = "default" not in spec

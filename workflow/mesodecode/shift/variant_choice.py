@@ -58,11 +58,10 @@ class Known:
         spread = np.array([sd for _, sd in PRIORS[self.kind.name].values()])
         n_mice, n, _ = self.seen.shape
         y = _within(SCALES[self.kind.scale].to(self.auc))
-        # slopes are of what is left once each decoder has its own level
+        # centred in each decoder, so that slopes do not see that each has its own level
         z = ((self.seen - self.seen.mean(axis=0)) / spread).reshape(n_mice * n, -1)
-        left = (y - y.mean(axis=0)).ravel()
         square = z.T @ z / (n - 1) + STRENGTH * np.eye(len(spread))
-        slopes = np.linalg.solve(square, z.T @ left / (n - 1)) / spread
+        slopes = np.linalg.solve(square, z.T @ y.ravel() / (n - 1)) / spread
         level = (y - self.seen @ slopes).sum(axis=0) / (n_mice + LEVEL_STRENGTH)
         expected = level + own @ slopes
         return expected - expected[self.best]
