@@ -500,3 +500,18 @@ def test_the_mean_response_is_what_learning_is_measured_from(whole):
     error = (shown - np.mean(seen, 0)) ** 2
     assert loss == pytest.approx((error / np.var(seen, 0)).mean(), rel=1e-4)
     assert r2 == pytest.approx((1 - error.sum(0) / (np.var(shown, 0) * 8)).mean(), rel=1e-4)
+
+
+def test_features_are_those_of_the_network_set_on_standardised_images(monkeypatch):
+    data = make_responses(n_images=3, repeats=2)
+    settings = schema.defaults("encoding_network", backbone="vgg11", convolutions=2, pool=3, seed=7)
+    monkeypatch.setattr(diagnose.linear, "image_features", lambda *given: given)
+    images, chosen = diagnose._features(data, settings, "gabor")
+    expected = (data.images - data.images.mean()) / data.images.std()
+    np.testing.assert_allclose(images, expected, rtol=1e-5)
+    same = {
+        key: settings[key] for key in ("backbone", "convolutions", "pool", "pretrained", "seed")
+    }
+    assert chosen == same | {"features": "gabor"}
+    flat = replace(data, images=np.full_like(data.images, 9))
+    assert not diagnose._features(flat, settings, "pixels")[0].any()

@@ -198,7 +198,7 @@ def test_abf_has_channels_units_and_times(tmp_path):
 def test_sweeps_of_abf_begin_when_they_do_and_a_name_has_one_channel(tmp_path, monkeypatch):
     """By what pyabf gives of two sweeps, 3 s apart, of three channels, two of them of one name."""
     samples = np.arange(12.0).reshape(3, 4)
-    about = {"adcNames": ["wheel\0", "ttl", "ttl"], "adcUnits": ["cm/s", "V", "V"]}
+    about = {"adcNames": ["wheel\0", "ttl", "ttl"], "adcUnits": ["cm/s \0", "V", "V"]}
     file = SimpleNamespace(data=samples, sampleRate=10, sweepTimesSec=[0, 3], **about)
     monkeypatch.setitem(sys.modules, "pyabf", SimpleNamespace(ABF=lambda _: file))
     path = tmp_path / "b.abf"

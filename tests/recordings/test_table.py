@@ -58,6 +58,8 @@ TEXTS = {
     "commas that are decimals": "a\tb\n1,2345\t2\n5\t4\n",
     "commas in quotes": 'a,b\n"1,5",2\n"2,5",4\n',
     "a line of blanks": "a b\n1 2\n   \n3 4\n",
+    "lines of blanks before names of words": "  \n# a\n\t\na,b\nrun,x\nrest,y\n",
+    "blanks in quotes at the end": 'a,b\n1,2," "\n3,4,""\n',
     "lines of blanks and commas": "a,b\n  \n1,2\n\t\n3,4\n",
     "one column of decimal commas": "a\n20,04\n30,5\n",
     "one column": "a\n1\n2\n",

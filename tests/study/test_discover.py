@@ -1001,10 +1001,10 @@ def test_samples_of_ephys_recorders_are_no_movies(tmp_path, samples):
 
 
 def test_a_folder_of_no_known_format_says_which_it_holds(tmp_path):
-    folder = tree(tmp_path, *(f"{m}/run1.seq" for m in "abc"), "a/speed.csv")
+    folder = tree(tmp_path, *(f"{m}/run1.seq" for m in "abc"), "a/run2.SEQ", "a/speed.csv")
     for file in folder.glob("*/*.seq"):
         file.write_bytes(bytes(99))
-    with pytest.raises(UserError, match=r"most of it is \.seq \(3 files\), no known .*TIFF"):
+    with pytest.raises(UserError, match=r"most of it is \.seq \(4 files\), no known .*TIFF"):
         discover.look(folder)
 
 
@@ -1443,3 +1443,9 @@ def test_a_date_after_the_word_mouse_is_no_animal(name, kinds):
 def test_channels_of_a_flat_file_are_a_number_of_its_own(name, program, channels):
     layout, found = layout_of(PurePosixPath(name))
     assert (layout.program, found) == (program, channels)
+
+
+@pytest.mark.parametrize("suffix", [".mat", ".MAT"])
+def test_files_of_no_telling_name_are_said_to_be_taken_for_behaviour(tmp_path, suffix):
+    folder = tree(tmp_path, *(f"{m}_s1{end}" for m in M for end in (".tif", suffix)))
+    assert f"CHECK: m1_s1{suffix} and the like are taken for behaviour" in spoken(made(folder)[1])
