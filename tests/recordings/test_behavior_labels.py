@@ -67,6 +67,9 @@ READ = {
         lambda p: h5(p, labels=np.rec.fromarrays([WORDS.astype("S4"), SPEED], names="state,v")),
     ),
     "words in NPY": ("b.npy", lambda p: np.save(p, WORDS)),
+    "words between blanks": (
+        *("b.npy", lambda p: np.save(p, np.array([" rest", "run ", " run", "rest"]))),
+    ),
     "bytes in NPY": ("b.npy", lambda p: np.save(p, WORDS.astype("S"))),
     "fields of NPY": ("b.npy", lambda p: fields(p, labels=WORDS, speed=SPEED)),
     "true and false": ("b.csv", lambda p: p.write_text("labels\nFalse\nTrue\nTrue\nFalse\n")),

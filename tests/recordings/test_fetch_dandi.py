@@ -280,7 +280,7 @@ def kept(server, tmp_path):
 
 
 def test_a_copy_without_its_frames_downloads_little_and_keeps_the_rest(server, kept, capsys):
-    words = ["--without", "acquisition/*"]
+    words = ["--without", "/acquisition/*/"]
     assert run(server, kept.parent, *words) == 0
     with h5py.File(kept) as file:
         assert list(file["acquisition"]) == []

@@ -125,6 +125,9 @@ def test_words_and_numbers_are_states_and_two_are_joined(tmp_path):
     with pytest.raises(UserError, match=r"holds 'NONE', none of .*; write the state of each sam"):
         states(path, words)
     path = behavior(tmp_path, state=[3.0, 1, 1, 2, 3, 3])
+    np.save(tmp_path / "blanks.npy", [" walk", "rest ", "rest", "walk", "groom", "rest"])
+    blanks = states(tmp_path / "blanks.npy", words, None, behavior_labels="labels")
+    assert blanks[1] == [1, 0, 0, 1, 2, 0]
     assert states(path, ["c=3", "a=1", "b=2"]) == (("c", "a", "b"), [0, 1, 1, 2, 0, 0])
 
 
