@@ -269,7 +269,10 @@ def test_a_stack_that_was_ended_goes_on_to_the_same_bits(tmp_path, capsys):
                 line.train_loss for line in other.history
             ]
             assert all(torch.equal(one.weights[key], same) for key, same in other.weights.items())
-        assert ("trained before: taken from" in capsys.readouterr().err) == finished
+        said = capsys.readouterr().err
+        assert ("trained before: taken from" in said) == finished
+        going = [line for line in said.splitlines() if line.startswith("going on")]
+        assert going == ["going on at epoch 2, batch 9"] * (not finished)
 
 
 def test_a_member_of_one_state_is_named():

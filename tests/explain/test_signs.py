@@ -407,7 +407,13 @@ def test_a_map_must_be_larger_when_planted_areas_answer(plain):
         rows[name] = map_verdicts.table(evidence).set_index("check").loc["planted times"]
     assert rows["right"]["verdict"] == rows["late"]["verdict"] == "pass"
     assert rows["right"]["value"] == pytest.approx(6 / 15)
-    assert "rank 1.00" in rows["right"]["sentence"]
+    words = (
+        "relevance mass {} over ROIs and frames, {} were all at the same times, 0.056 by chance; "
+        "relevance rank {}, average precision {}."
+    )
+    assert words.format("0.400", "0.267", "1.00", "1.00") in rows["right"]["sentence"]
+    # of the highest cells one is none, and six of 2 follow, of which two are planted
+    assert words.format("0.167", "0.167", "0.00", "0.29") in rows["elsewhere"]["sentence"]
     assert rows["right"]["limit"] == pytest.approx(4 / 15)
     assert {rows[name]["verdict"] for name in ("reversed", "even", "elsewhere")} == {"flag"}
     assert rows["elsewhere"]["limit"] == pytest.approx(4 / (15 + 8.9))
