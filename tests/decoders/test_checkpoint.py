@@ -210,6 +210,10 @@ def test_a_second_ctrl_c_ends_at_once(tmp_path):
     with pytest.raises(KeyboardInterrupt), Checkpoint(tmp_path / "c.pt", {}).signals():
         os.kill(os.getpid(), signal.SIGINT)
         os.kill(os.getpid(), signal.SIGINT)
+    with Checkpoint(tmp_path / "c.pt", {}).signals():  # a scheduler may ask twice
+        os.kill(os.getpid(), signal.SIGTERM)
+        os.kill(os.getpid(), signal.SIGTERM)
+        os.kill(os.getpid(), signal.SIGUSR1)
 
 
 def test_both_copies_broken_start_anew(tmp_path, capsys):
