@@ -16,7 +16,7 @@ VERBS: dict[str, Row] = {
     ),
     "decode-controls": (
         "--signals n.h5 m.h5 --train-mice a b --valid-mice c f --test-mice d e "
-        "--windows x=2,-3 y=4 --baseline 7 --out o",
+        "--windows x=2,-3 y=4 z=0 --baseline 7 --out o",
         f"{TABLES} confounds.controls confounds.signals",
         {
             "confounds.signals.read": lambda path: [

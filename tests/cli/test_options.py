@@ -245,10 +245,13 @@ def test_value_out_of_range_names_the_flag(name, words, start):
             "--all-epochs: reads training mice alone; leave out --predictions",
         ),
         ("fit-roi --model ridge --train t --valid v --alone a", "--alone: reads training mice"),
-        (
-            "decode-controls --signals s --train-mice a --valid-mice b --test-mice c --out o "
-            "--windows gru",
-            "--windows gru: needs DECODER=N or DECODER=N,SHIFT",
+        *(
+            (
+                "decode-controls --signals s --train-mice a --valid-mice b --test-mice c --out o "
+                f"--windows lin=1 {word}",
+                f"--windows {word}: needs DECODER=N or DECODER=N,SHIFT",
+            )
+            for word in ("gru", "gru=-1", "=2", "gru=1.5", "gru=1,2,3", "gru=1,")
         ),
         ("export-crate --study s --licence MIT --orcid 0", "--orcid: whose? give --author too"),
         (

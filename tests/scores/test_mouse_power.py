@@ -196,9 +196,11 @@ def test_what_is_compared_and_mice_may_be_numbers_and_stand_in_the_order_that_is
 
 def test_the_column_of_mice_may_have_any_name(tmp_path):
     table = aucs(np.random.default_rng(0).normal(0, 0.05, (4, 2)))
-    known = written(tmp_path, table, "--mice", 5)
+    known = written(tmp_path, table, "--mice", 3, "--allocations", 1)  # no fewer can be asked of
+    assert {*zip(known["mice"], known["allocations"], strict=True)} == {("3", "1")}
     named = table.rename(columns={"test_mouse": "animal"}).assign(mouse="one")
-    assert written(tmp_path, named, "--mice", 5, "--mouse", "animal").equals(known)
+    words = "--mice", 3, "--allocations", 1, "--mouse", "animal"
+    assert written(tmp_path, named, *words).equals(known)
 
 
 def test_rows_without_an_auc_are_left_out_aloud(tmp_path, capsys):
