@@ -567,6 +567,8 @@ def test_noise_is_as_large_as_the_steps_within_segments():
     assert added[:, 1].std() == pytest.approx(3, rel=0.05)
     assert abs(np.corrcoef(added[1:, 1], added[:-1, 1])[0, 1]) < 0.05
     assert recording_noise.with_noise(signals, None, rng)[:, 2].std() > 1e4
+    single = recording_noise.with_noise(signals.astype(np.float32), None, rng)
+    assert single.dtype == np.float32  # as the decoder reads them
 
 
 def test_allocations_have_noise_and_orders_of_their_own():

@@ -49,6 +49,8 @@ def test_a_mouse_counts_once_whatever_its_allocations():
 def test_mice_stand_in_the_order_of_their_maps():
     means = map_mice.mouse_means(scores_of([[1, 2], [4, 6], [6, 8]], ["e", "d", "d"]))
     assert means.index.tolist() == ["e", "d"] and means.to_numpy().tolist() == [[1, 2], [5, 7]]
+    numbered = map_mice.mouse_means(scores_of([[1, 2], [4, 6]], [10, 9]))
+    assert numbered.index.tolist() == ["10", "9"]  # names, whatever they look like
 
 
 def test_planted_areas_are_found_and_a_map_of_luck_finds_none():

@@ -155,6 +155,16 @@ def test_a_flat_file_that_ends_within_a_frame_is_said(tmp_path):
         taken(open_source(str(path)), 0.05)
 
 
+def test_a_growing_flat_file_gives_pixels_in_the_order_of_this_machine(tmp_path):
+    path = tmp_path / "m_6_8_uint16.dat"
+    FRAMES.tofile(path)
+    layout = growing.flat.layout_of(path, Asked(None, None, None, None, None))
+    turned = replace(layout, dtype=layout.dtype.newbyteorder())
+    found = list(growing.FlatTail(path, turned).frames())
+    assert all(frame.dtype.isnative for frame in found)
+    np.testing.assert_array_equal(found, FRAMES.byteswap())
+
+
 def test_flat_files_of_another_layout(tmp_path):
     turned = tmp_path / "Frames_6_8_uint16_0001.dat"  # of MATLAB: columns first
     turned = tmp_path / "Frames_1_8_6_uint16_0001.dat"

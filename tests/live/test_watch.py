@@ -149,6 +149,18 @@ def test_brightness_and_noise_are_of_the_frames_so_far(known):
         assert one["noise"] == (pytest.approx(nearest, rel=1e-4) if t >= 2 * n else 0)
 
 
+def test_counts_near_the_end_of_their_type_are_as_noisy_as_numbers_without_an_end():
+    frames = (np.random.default_rng(5).normal(50000, 40, (20, 4, 5))).astype(np.uint16)
+    found = []
+    for kind in (np.uint16, np.float64):
+        mice = watching.Known(np.log2([50000.0]), np.array([0.3]), None, 1.0)
+        watch = Watch(LIMITS | {"watched_over": 1.0}, 5.0, mice)
+        for t, frame in enumerate(frames.astype(kind)):
+            watch.see(Corrected(t, frame, frame, frame, None, 0.0, False), 0, None)
+        found.append(watch.measures["noise"])
+    assert found[0] > 0 and found[0] == pytest.approx(found[1], rel=1e-3)
+
+
 # --- a decoder that falls behind ------------------------------------------------------------------
 
 
