@@ -206,7 +206,10 @@ def test_a_signal_is_a_checkpoint_after_the_step_under_way(tmp_path, how):
     assert kept.load() == {"epoch": 1}
 
 
-def test_a_second_ctrl_c_ends_at_once(tmp_path):
+def test_a_second_ctrl_c_ends_at_once_and_a_second_word_of_slurm_does_not(tmp_path):
+    with Checkpoint(tmp_path / "c.pt", {}).signals():
+        os.kill(os.getpid(), signal.SIGUSR1)
+        os.kill(os.getpid(), signal.SIGTERM)
     with pytest.raises(KeyboardInterrupt), Checkpoint(tmp_path / "c.pt", {}).signals():
         os.kill(os.getpid(), signal.SIGINT)
         os.kill(os.getpid(), signal.SIGINT)

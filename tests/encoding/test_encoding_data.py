@@ -117,6 +117,7 @@ def test_a_simulated_session_is_read_as_one_and_its_truth_lies_beside_it(made, t
     assert truth == tmp_path / "s1_truth.h5"
     read = readers.read_session(tmp_path / "s1.h5", "dff", covariates=["speed", "pupil"])
     assert np.array_equal(read.traces, made.dff) and np.array_equal(read.images, made.images)
+    assert (made.images.dtype, read.images.dtype) == (np.uint8, np.float32)
     assert np.array_equal(read.covariates["pupil"][0], made.pupil)
     for name in ("image", "start", "end", "time"):
         assert np.array_equal(getattr(read, name), getattr(made, name))
@@ -338,11 +339,13 @@ def test_what_a_file_holds_instead_is_named_up_to_twenty(tmp_path, more):
 
 
 def test_covariates_have_a_value_for_each_time_of_their_clock(tmp_path):
-    path = hdf5(tmp_path / "s.h5", **PLAIN, speed=np.arange(10.0), pupil=np.arange(9.0))
+    path = hdf5(tmp_path / "s.h5", **PLAIN, speed=np.arange(10.0))
     (speed, clock) = readers.read_session(path, covariates=["speed"]).covariates["speed"]
     assert np.array_equal(speed, np.arange(10)) and np.array_equal(clock, PLAIN["time"])
-    with pytest.raises(UserError, match=r"s\.h5: pupil has 9 values for 10 times"):
-        readers.read_session(path, covariates=["pupil"])
+    for n in (9, 11):
+        path = hdf5(tmp_path / "s.h5", **PLAIN, pupil=np.arange(float(n)))
+        with pytest.raises(UserError, match=rf"s\.h5: pupil has {n} values for 10 times"):
+            readers.read_session(path, covariates=["pupil"])
     np.save(tmp_path / "e.npy", np.ones(10))
     with pytest.raises(UserError, match=r"e\.npy: events have 1 axes; needs neurons x samples"):
         readers.read_session(path, "events", events=tmp_path / "e.npy")

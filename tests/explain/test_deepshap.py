@@ -507,15 +507,16 @@ def test_packed_sequences_are_refused_by_name():
         deep_shap(decoder, *data())
 
 
-def test_packed_sequences_of_ones_own_making_are_refused_too():
+@pytest.mark.parametrize("layer", [nn.GRU, nn.LSTM, nn.RNN])
+def test_packed_sequences_of_ones_own_making_are_refused_too(layer):
     class Packed(Anyone):
         def forward(self, x):
             frames = x.transpose(0, 1)
             sizes = torch.full(frames.shape[:1], len(x))
             packed = nn.utils.rnn.PackedSequence(frames.reshape(-1, x.shape[2]), sizes)
-            return self.head(self.rnn(packed)[1][-1])
+            return self.head(self.rnn(packed)[0].data[-len(x) :])
 
-    decoder = Packed(nn.GRU(4, 3), nn.Sequential(nn.Linear(3, 1), nn.GELU()), "state")
+    decoder = Packed(layer(4, 3), nn.Sequential(nn.Linear(3, 1), nn.GELU()), "state")
     words = "^Deep SHAP: no rule for packed sequences; give windows of one length$"
     with pytest.raises(UserError, match=words):
         deep_shap(decoder, *data())

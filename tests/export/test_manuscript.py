@@ -149,7 +149,7 @@ def test_sessions_and_cohort(tmp_path):
     sessions = pd.concat([auc.assign(session=f"s{i}") for i in (1, 2)])
     sessions["auc"] = sessions["auc"].where(sessions["session"] == "s1")
     table = write(sessions[auc_tables.SESSION_COLUMNS], tmp_path / "session_auc.tsv")
-    assert table.headings == ["Mouse", "Session", "x", "cnn_gru"]  # as in the table
+    assert table.headings == ["Mouse", "Session", "x", "cnn_gru"]  # as in the table, each once
     assert [row[:2] for row in table.cells][:2] == [["0", "s1"], ["0", "s2"]]
     assert table.cells[1][2:] == ["–", "–"] and table.cells[0][2:] == ["0.700", "0.550"]
     assert manuscript.csv(table).splitlines()[0] == "mouse,session,x,cnn_gru"

@@ -180,7 +180,7 @@ def _mean(factor: Tensor) -> Tensor:
 
 def _unrolled(name: str, x: Tensor, state: Any, weights: Any, *rest: Any) -> tuple[Tensor, ...]:
     """Do what torch's function of a recurrent layer does, in operations that have rules."""
-    if not isinstance(weights, list | tuple) or len(rest) != 6:
+    if not isinstance(weights, list):  # of packed ones the state stands here, of LSTMs a tuple
         raise UserError("Deep SHAP: no rule for packed sequences; give windows of one length")
     biases, n_layers, _, _, both, batch_first = rest
     x = x.transpose(0, 1) if batch_first else x
