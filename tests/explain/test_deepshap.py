@@ -424,6 +424,7 @@ ANYONES = {
     "head ends in a sigmoid": anyones(
         head=lambda n: nn.Sequential(nn.Linear(n, 1), nn.Sigmoid(), nn.Identity())
     ),
+    "sigmoid in place": anyones(then=lambda made: made.sigmoid_()),
     "forward ends in a sigmoid": anyones(then=lambda made: torch.sigmoid(made).squeeze(1)),
 }
 OTHERS = {  # by what their forward() does

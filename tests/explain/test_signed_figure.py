@@ -5,11 +5,12 @@ from __future__ import annotations
 from dataclasses import fields, replace
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from drawn import as_drawn
 from make_tables import map_of
-from mesodecode.explain import shap_tables, signed_figure
+from mesodecode.explain import shap_figure, shap_tables, signed_figure
 from mesodecode.explain.cortex import Cortex, outline
 from mesodecode.explain.shap_files import OF_PIXELS, ShapMap, TargetMap
 from tabled import as_tabled
@@ -43,6 +44,27 @@ def test_a_state_has_a_row_and_all_rows_one_scale(placed):
     np.testing.assert_array_equal([heat.get_array() for heat in heats], of_states().signed)
     caption = signed_figure.caption([of_states()] * 2, "s1" if placed else None)
     as_written(caption, f"signed_states{'_alone' * (not placed)}")
+
+
+def test_the_caption_of_a_map_of_states_says_what_it_is_the_mean_over():
+    text = shap_figure.caption([of_states()] * 2, pd.DataFrame())
+    assert "by Deep SHAP, mean over states, over 1000 windows of the test mouse" in text
+
+
+@pytest.mark.parametrize(
+    ("target", "sides"),
+    [({}, ("rest", "run")), ({"target_name": "pupil", "target_states": ()}, ("low", "high"))],
+)
+def test_the_bar_of_a_signed_map_says_what_more_activity_speaks_for(target, sides):
+    signed = np.array([[1.0, -2], [3, 0], [0, 2]])
+    one = map_of(np.abs(signed), signed=signed)
+    if target:
+        one = replace(of_states(), **target)
+        parts = ("each_abs", "signed", "one_side", "other_side", "base", "n_one_side")
+        one = replace(one, **{name: getattr(one, name)[:1] for name in parts})
+    labels = [axes.get_ylabel() for axes in signed_figure.draw([one]).figure.axes]
+    bar = "SHAP a frame\n\u2190 {}    more activity speaks for    {} \u2192".format(*sides)
+    assert bar in labels
 
 
 def test_tables_of_states_have_a_row_a_state_and_roi_one_under_the_other():
