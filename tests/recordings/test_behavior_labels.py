@@ -275,3 +275,10 @@ def test_one_value_with_a_rate_is_refused(tmp_path):
             **{"frames": FRAMES, name: "labels", "behavior_rate": 1},
         )
         assert line == f"{tmp_path / 'b.npy'}: labels has one value; behavior_rate is of more"
+
+
+def test_types_of_their_own_in_hdf5_are_no_variables(tmp_path):
+    with h5py.File(path := tmp_path / "b.h5", "w") as file:
+        file["kind"], file["labels"] = np.dtype("u1"), LABELS
+    assert read_behavior(path)["labels"].tolist() == LABELS.tolist()
+    assert refusal(read_behavior, path, behavior_labels="kind").endswith("it holds: labels")

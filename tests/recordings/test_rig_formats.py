@@ -21,6 +21,7 @@ from mesodecode.recordings.readers.arrays import Held, Unreadable
 from mesodecode.recordings.readers.behavior import read_behavior
 from mesodecode.recordings.readers.clocks import Frames, read_times
 from mesodecode.recordings.readers.traces import read_variables, vector
+from mesodecode.recordings.roi_files import read_signals
 from told import refusal
 
 FRAMES = Frames(8, 10.0)  # 0.8 s
@@ -593,8 +594,18 @@ def test_words_of_deeplabcut_may_stand_in_quotes_and_before_blanks(tmp_path):
 
 
 def test_a_table_of_deeplabcut_that_is_cut_off(tmp_path):
-    (tmp_path / "v.csv").write_text("scorer,DLC\nbodyparts,nose\n")
-    assert "not a table of DeepLabCut" in refusal(read_variables, tmp_path / "v.csv", ["nose"])
+    lines = ["scorer,DLC,DLC", "bodyparts,nose,nose", "coords,x,y", "0,1,2"]
+    for cut in (lines[:2], [*lines[:3], "0,1,2,3"]):
+        (tmp_path / "v.csv").write_text("\n".join(cut) + "\n")
+        assert "not a table of DeepLabCut" in refusal(read_variables, tmp_path / "v.csv", ["nose"])
+    (tmp_path / "v.csv").write_text("\n".join([lines[0], "bodyparts,nose,", *lines[2:]]) + "\n")
+    assert read_variables(tmp_path / "v.csv", [])[1] == ["/y", "nose/x"]  # a part without a name
+
+
+def test_points_of_a_body_are_no_signals_of_rois(tmp_path):
+    save_dlc(path := tmp_path / "v.csv", np.ones(100))
+    line = refusal(read_signals, path, 100)
+    assert line == f"{path}: nose is a point of a body (DeepLabCut), no signal of an ROI"
 
 
 def save_sleap(path, tracks=1):

@@ -149,6 +149,10 @@ def _signals_of_table(path: str | Path, behavior: Collection[str]) -> dict[str, 
         values = column.read()
         if isinstance(values, Unreadable):
             raise UserError(f"{path}: column {name} {values.why}")
+        if values.ndim > 1:
+            raise UserError(
+                f"{path}: {name} is a point of a body (DeepLabCut), no signal of an ROI"
+            )
         # A signal may only grow, too: of numbers, one column is time.
         if _is_time(values) and not (timed and values.dtype.kind in "biuf"):
             left.append(name)

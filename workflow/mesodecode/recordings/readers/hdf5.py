@@ -39,7 +39,7 @@ def walk(file: h5py.File, path: str | Path) -> dict[str, h5py.Dataset | h5py.Gro
     found = {}
 
     def note(name: str, item: h5py.Dataset | h5py.Group) -> None:
-        if not name.startswith("#"):  # MATLAB's own
+        if not name.startswith("#") and not isinstance(item, h5py.Datatype):  # MATLAB's own; types
             found[name] = item
 
     with refused(path, "a damaged HDF5 file", "; truncated?"):

@@ -30,9 +30,9 @@ def variables(path: Path) -> dict[str, Held]:
     with refused(path, "not a table of DeepLabCut"):
         lines = pd.read_csv(path, header=None, nrows=4, dtype=str, index_col=0)
         levels = 4 if lines.index[1] == "individuals" else 3
-        head = lines.iloc[1:levels].to_numpy().T
+        head = lines.iloc[1:levels].fillna("").to_numpy().T
         table = pd.read_csv(path, header=None, skiprows=levels, index_col=0).to_numpy(np.float64)
-    columns = {tuple(names): values for names, values in zip(head, table.T, strict=True)}
+        columns = {tuple(names): values for names, values in zip(head, table.T, strict=True)}
     found: dict[str, Held] = {}
     for *part, coordinate in columns:
         name = "/".join(part)
