@@ -74,6 +74,7 @@ GROUPS = {
     "letters at the end": ["C12a_20240101", "C12b_20240101", "C13_20240101"],
     "small letters behind small ones": ["emxa_20240101", "emxb_20240101"],
     "left and right": each("{}_{}_run1", "m1 m2", "left right"),
+    "left and right, in capitals": each("{}_{}_run1", "m1 m2", "Left RIGHT"),
     "left and right, glued": each("{}{}_run1", "m1 m2", "left right"),
     "names that begin alike": ["GC5_x7_s1", "GC5_y8_s1", "GC6_x7_s1"],
     "names that begin alike, with numbers of mice": ["GC5_m7_s1", "GC5_m8_s1", "GC6_m7_s1"],
