@@ -127,6 +127,10 @@ def test_frames_of_the_signal():
     by_word = DEFAULTS | {"signal_channel": "blue", "reference_channel": "violet"}
     assert movies.signal_frames(5, by_word, words).tolist() == [2, 4]
     assert movies.reference_frames(5, by_word, words).tolist() == [1, 3]
+    among = DEFAULTS | {"signal_channel": 470, "reference_channel": "405"}
+    for held in (["470", "405", "off", "470"], [470, 405, 0, 470]):  # a number or a word
+        assert movies.signal_frames(4, among, np.array(held)).tolist() == [0, 3]
+        assert movies.reference_frames(4, among, np.array(held)).tolist() == [1, 1]
     with pytest.raises(UserError, match=r"signal_channel 1: no frame.* 0 \(3 frames\), 2 \(3"):
         movies.signal_frames(8, None, lights)
 

@@ -44,6 +44,8 @@ def test_light_sources_of_files_and_of_frames(capsys, tmp_path, monkeypatch):
         "of one light, two more": lambda: lights([*three, 2, 2], 4),
         "of one light in words": lambda: lights(["b", "v", "b"], 2, "b"),
         "of one light, others that begin or end alike": lambda: lights([470, 4, 40, 74, 4], 2, 4),
+        "of one light, a number among words": lambda: lights(["470", "off", "470"], 2, 470),
+        "of one light, a word among numbers": lambda: lights([470, 405, 470], 2, "470"),
         "of neither": lambda: lights(three, 5),
         "of neither, without a signal": lambda: lights(three, 5, None),
         "whole numbers": lambda: saved([1.0, 2.0]),

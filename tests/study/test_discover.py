@@ -1001,8 +1001,8 @@ def test_samples_of_ephys_recorders_are_no_movies(tmp_path, samples):
 
 
 def test_a_folder_of_no_known_format_says_which_it_holds(tmp_path):
-    folder = tree(tmp_path, *(f"{m}/run1.seq" for m in "abc"), "a/run2.SEQ", "a/speed.csv")
-    for file in folder.glob("*/*.seq"):
+    folder = tree(tmp_path, "a/run1.seq", *(f"{m}/run2.SEQ" for m in "abc"), "a/speed.csv")
+    for file in folder.glob("*/run*"):
         file.write_bytes(bytes(99))
     with pytest.raises(UserError, match=r"most of it is \.seq \(4 files\), no known .*TIFF"):
         discover.look(folder)
