@@ -270,6 +270,8 @@ def test_a_file_that_is_read_is_not_written_over(tmp_path, monkeypatch, capsys):
         assert cli.main(["compare", "--auc", "auc.csv", "--by", "decoder", "--out", out]) == 1
         assert "auc.csv: is read (--auc), and --out would write over it" in capsys.readouterr().err
         assert Path("auc.csv").read_text() == table and Path("link.csv").is_symlink()
+    words = ["compare", "--auc", "auc.csv", "--by", "decoder", "--name", "ab.tsv"]
+    assert cli.main([*words, "--out", "ab.tsv"]) == 0  # a name that no file has
     Path("m.h5").write_bytes(b"raw")
     line = "preprocess --movie m.h5 --behavior m.h5 --session s --mouse m --out m.h5"
     assert cli.main(line.split()) == 1

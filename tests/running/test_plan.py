@@ -322,10 +322,9 @@ def test_profiles_of_snakemake_7_are_named(tmp_path, text, words):
 
 
 def test_a_profile_that_is_no_yaml_is_left_to_snakemake(tmp_path):
-    (tmp_path / "config.yaml").write_text("a: [")
-    plan._check_profile(str(tmp_path))
-    (tmp_path / "config.yaml").write_text("")
-    plan._check_profile(str(tmp_path))
+    for text in ("a: [", "", "5", "- cluster", "cluster"):  # no table of keys
+        (tmp_path / "config.yaml").write_text(text)
+        plan._check_profile(str(tmp_path))
 
 
 def test_another_unknown_key_of_a_profile_is_named_without_the_usage(tmp_path):

@@ -62,6 +62,10 @@ def table():
 
 def test_families_are_a_decoder_with_its_lines_on_variants():
     assert multiverse.families(LINES) == FAMILIES
+    # of averages, which are in no family, none is made; nor of what chooses among such
+    means = {"mean_small": {"average_of": ["linear_small", "roi_small"], "variant": "small"}}
+    means |= {"of_means": {"adaptive_of": ["mean", "mean_small"]}}
+    assert multiverse.families(LINES | decoders(**means)) == FAMILIES
 
 
 def test_a_row_is_the_mean_of_a_mouse_and_its_difference_from_the_studys_own():

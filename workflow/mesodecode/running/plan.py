@@ -164,7 +164,8 @@ def _check_profile(profile: str) -> None:
         keys = yaml.safe_load(found[1].read_text()) if found else None
     except yaml.YAMLError:
         return  # Snakemake says where; a profile may also be a template
-    old = sorted(GONE & {str(key).replace("_", "-") for key in keys or ()})
+    keys = keys if isinstance(keys, dict) else {}  # else Snakemake says what is wrong
+    old = sorted(GONE & {str(key).replace("_", "-") for key in keys})
     if old:
         raise UserError(
             f"{found[1]}: {', '.join(old)}: keys of Snakemake 7, which Snakemake 8 dropped for "
