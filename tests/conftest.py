@@ -30,9 +30,16 @@ gc.disable()  # while modules are imported and tests collected, all of which sta
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Import heavy libraries once for the fresh processes of all workers, not once for each."""
+    """Import heavy libraries once for the fresh processes of all workers, not once for each.
+
+    Workers collect the rooms from another one on each: what one has compiled, the others read.
+    """
     if config.getoption("numprocesses", None) and fresh.ADDRESS not in os.environ:
         fresh.share()
+    if config.args == ["tests"] and (worker := os.environ.get("PYTEST_XDIST_WORKER")):
+        rooms = sorted({str(file.parent) for file in Path("tests").glob("*/test_*.py")})
+        at = len(rooms) * int(worker[2:]) // int(os.environ["PYTEST_XDIST_WORKER_COUNT"])
+        config.args[:] = rooms[at:] + rooms[:at]
 
 
 def pytest_collection_finish() -> None:
@@ -43,12 +50,12 @@ def pytest_collection_finish() -> None:
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Put the files of `LONGEST` first; what divides by nothing says so by NaN alone."""
+    """Put the files of `LONGEST` first, others by name; what divides by nothing gives NaN alone."""
     for item in items:
         if item.path.parent.name in QUIET:
             item.add_marker(pytest.mark.filterwarnings("error::RuntimeWarning:mesodecode.*"))
     place = {name: at for at, name in enumerate(LONGEST)}
-    items.sort(key=lambda item: place.get(item.path.stem, len(LONGEST)))
+    items.sort(key=lambda item: (place.get(item.path.stem, len(LONGEST)), item.path))
 
 
 @pytest.fixture
