@@ -300,7 +300,8 @@ def test_chance_of_a_summary_is_the_mean_of_its_neurons_and_p_counts_the_observe
         .assign(r2_average=values)
         for name, values in score.items()
     )
-    folds = pd.DataFrame({"model": ["good", "bad"], "fold": "s.fold-1", "r2_average": [0.5, 0.6]})
+    folds = pd.DataFrame({"model": ["good", "good", "bad"], "r2_average": [0.5, np.nan, 0.6]})
+    folds["fold"] = ["s.fold-1", "s.fold-2", "s.fold-1"]  # nothing is known of the second
     table = scores.summarise(neurons, folds, chance).set_index(["model", "neurons"])
     assert set(table["score"]) == {"r2_average"}
     expected = {

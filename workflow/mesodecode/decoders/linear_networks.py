@@ -128,7 +128,7 @@ def refit(
     EMNLP 285-292). The intercept is free, as in scikit-learn's.
     """
     start = np.r_[np.asarray(coef, np.float64), intercept]
-    rows = np.column_stack([x, np.ones(len(x))]).astype(np.float64)
+    rows = np.column_stack([x, np.ones(len(x))])
 
     def loss(weights: np.ndarray) -> tuple[float, np.ndarray]:
         z, moved = rows @ weights, weights - start
