@@ -236,6 +236,16 @@ REFUSED = {
         },
         "m.tsv: no mask has its mirror image among the others",
     ),
+    "align: more measures": (
+        "align --recordings r.h5 --measures m.h5 n.h5 --landmarks l.tsv --atlas a.tif --out o",
+        {},
+        "1 recordings and 2 files of measures; give one for each recording, in the same order",
+    ),
+    "align: fewer measures": (
+        "align --recordings r.h5 q.h5 --measures m.h5 --landmarks l.tsv --atlas a.tif --out o",
+        {},
+        "2 recordings and 1 files of measures; give one for each recording, in the same order",
+    ),
     "align": (
         "align --recordings r.h5 --measures m.h5 --landmarks l.tsv --atlas a.tif --out o",
         {"recordings.qc.read_session": SimpleNamespace(settings={"binning": 2})},

@@ -131,6 +131,16 @@ def test_families_in_which_protocols_are_mixed_are_left_out_and_said(tmp_path, c
     write_table(mixed, path)
     with pytest.raises(UserError, match=r"auc\.tsv: no column sets; the columns are"):
         compare("--auc", path, "--by", "set", "--within", "sets", "--out", tmp_path / "out.tsv")
+    # without families, and with them, of those that are compared alone
+    three = pd.concat([mixed, mixed[:3].assign(decoder="c")])
+    write_table(three, path)
+    plain = ["--auc", path, "--by", "decoder", "--out", tmp_path / "out.tsv"]
+    for line in (plain, words):
+        compare(*line, "--only", "c", "a")
+        assert read_table(tmp_path / "out.tsv")["a"].tolist() == ["c"]
+        with pytest.raises(UserError, match=r"different protocols \(a is strict, b is transd"):
+            compare(*line, "--only", "b", "a")
+        compare(*line, "--only", "b", "a", "--across-protocols")
     # decoders in the order of the table, protocols of one in their own
     several = ["transductive", "strict", "strict"] + ["few-shot"] * 3
     write_table(mixed[::-1].assign(protocol=several), path)
