@@ -574,6 +574,22 @@ def test_mice_of_two_studies_are_others_though_they_have_one_name(capsys):
     assert set(power["n_measured"]) == {10}
 
 
+def test_what_never_varies_excludes_0_on_either_side_of_it():
+    for value, p in ((0.1, 0.0), (-0.1, 0.0), (0.0, 1.0)):
+        assert mouse_tests.mean_interval(np.full(3, value))[2] == p
+
+
+def test_three_mice_are_enough_to_train_one_and_mice_keep_their_roles(monkeypatch):
+    few = toy()[lambda rows: ~rows[["test_mouse", "valid_mouse"]].isin(["m3", "m4"]).any(axis=1)]
+
+    def said(difference, test, valid):
+        return 0.5, f"{test[0]} after {valid[0]}"
+
+    monkeypatch.setattr(mouse_tests, "mixed_model", said)
+    row = paired_tests.infer(few, by="decoder").iloc[0]
+    assert (row["n_mice"], row["mixed_note"]) == (3, "m1 after m0")
+
+
 def test_a_table_of_sessions_with_rows_twice_is_refused():
     sessions = toy().assign(allocation=list(range(20)) * 2, session="s")
     assert len(paired_tests.infer(toy(), by="decoder", sessions=sessions)) == 1
