@@ -118,6 +118,7 @@ def test_a_simulated_session_is_read_as_one_and_its_truth_lies_beside_it(made, t
     read = readers.read_session(tmp_path / "s1.h5", "dff", covariates=["speed", "pupil"])
     assert np.array_equal(read.traces, made.dff) and np.array_equal(read.images, made.images)
     assert (made.images.dtype, read.images.dtype) == (np.uint8, np.float32)
+    assert made.speed.dtype == made.pupil.dtype == made.dff.dtype == np.float32  # in half the space
     assert np.array_equal(read.covariates["pupil"][0], made.pupil)
     for name in ("image", "start", "end", "time"):
         assert np.array_equal(getattr(read, name), getattr(made, name))
