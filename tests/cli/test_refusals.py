@@ -65,6 +65,10 @@ def test_sides_of_a_cutout_need_masks():
 def test_shift_needs_a_model_and_recordings_of_all_mice_of_an_allocation(tmp_path):
     with pytest.raises(UserError, match=r"/x\.\w+: no such model \(nor .*\); train the"):
         shift._model_file(tmp_path, "x")
+    for suffix in (".npz", ".joblib", ".pt"):  # of pixels, of signals and of networks
+        model = tmp_path / f"x of {suffix[1:]}{suffix}"
+        model.touch()
+        assert shift._model_file(tmp_path, model.stem) == model
     item = Predictions("cnn", "x", "a+b", "c", "d", {})
     mine = [SimpleNamespace(mouse=mouse) for mouse in "ac"]
     with pytest.raises(UserError, match=r"^--recordings: none of mouse b, d of x; give the record"):
@@ -112,6 +116,14 @@ REFUSED = {
         {
             "study.study.load": STUDY_OF,
             "decoders.held_out.read": SimpleNamespace(decoder="d", split="another", target=RUN),
+        },
+        "h/d/n.h5: of another decoder or other sessions; make it again",
+    ),
+    "ceilings: decoder": (
+        "ceilings --config c.yaml --held-out h --session-auc s.tsv --out o --gaps g --figure f",
+        {
+            "study.study.load": STUDY_OF,
+            "decoders.held_out.read": SimpleNamespace(decoder="e", split="split", target=RUN),
         },
         "h/d/n.h5: of another decoder or other sessions; make it again",
     ),

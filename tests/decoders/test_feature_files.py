@@ -161,6 +161,16 @@ def test_epochs_are_numbers_in_their_order_and_a_file_of_one_cnn_has_none(tmp_pa
     assert "r.h5: not a file of features (" in capsys.readouterr().err
 
 
+def test_a_mouse_of_several_sessions_is_named_once(tmp_path):
+    with h5py.File(tmp_path / "f.h5", "w") as file:
+        for name, mouse in (("s1", "m2"), ("s2", "m10"), ("s3", "m2"), ("s4", "m10")):
+            for epoch in (2, 10):
+                file.create_group(f"epoch_{epoch}/{name}").attrs["mouse"] = mouse
+        file.create_group("epoch_10/s5").attrs["mouse"] = "m3"
+    assert feature_files.mice_in(tmp_path / "f.h5", 2) == ["m2", "m10"]
+    assert feature_files.mice_in(tmp_path / "f.h5", 10) == ["m2", "m10", "m3"]
+
+
 def test_a_validation_mouse_of_one_state_costs_its_own_allocations_only(made, capsys):
     cnn = load_epochs(made / "cnn.pt")
     m2, m3 = (Passed.read(made / f"passed_{mouse}.h5") for mouse in ("m2", "m3"))

@@ -17,6 +17,7 @@ from mesodecode.base.files import UserError
 from mesodecode.decoders import held_out
 from mesodecode.decoders.fitted import linear
 from mesodecode.study.ceilings import Member
+from mesodecode.study.targets import Target
 
 LINEAR = json.dumps({"model": "logistic_regression", "pixels": 32, "frame_step": 1})
 
@@ -70,6 +71,8 @@ def test_a_file_that_lacks_something_is_none_of_a_held_out_session(tmp_path, cha
         return tmp_path / "s.h5"
 
     assert held_out.read(write(about | made)).predictions.mouse == "m1"
+    states = about | made | {"target": "states", "target_states": ["a", "b"]}
+    assert held_out.read(write(states)).target == Target("states", ("a", "b"))
     lacking = {key: value for key, value in (about | made | change).items() if value is not None}
     with pytest.raises(UserError, match=r"^\S+s\.h5: not of `mesodecode hold-out` \(.+\); make"):
         held_out.read(write(lacking))

@@ -243,6 +243,22 @@ def test_states_of_cutout_tables_are_read_beside_the_scores(tmp_path):
     assert maps.read_cutout([tmp_path / "old.tsv"])[1] == {}
 
 
+def test_maps_stand_in_the_order_in_which_they_are_given(tmp_path):
+    for mouse, loss in (("m2", 0.2), ("m10", 0.1), ("m1", 0.3)):
+        table = pd.DataFrame({"session": [f"{mouse}s", f"{mouse}t"], "mask": "one"})
+        table["score"] = [loss, loss + 0.2]
+        about = dict.fromkeys(COLUMNS, 0) | {"allocation": f"to_{mouse}", "decoder": "x"}
+        about["test_mouse"] = mouse
+        table = table.assign(**{k: v for k, v in about.items() if k not in table})
+        write_table(table, tmp_path / f"{mouse}.tsv")
+    (tmp_path / "a.txt").write_text(f"{tmp_path}/m10.tsv\n{tmp_path}/m1.tsv\n")
+    given = [tmp_path / "m2.tsv", tmp_path / "a.txt"]
+    found = maps.read(given)["one"]
+    assert found.index.tolist() == [("to_m2", "m2"), ("to_m10", "m10"), ("to_m1", "m1")]
+    np.testing.assert_allclose(found, [0.3, 0.2, 0.4])
+    assert [path.name for path in maps.listed(given)] == ["m2.tsv", "m10.tsv", "m1.tsv"]
+
+
 def test_sessions_count_alike():
     one = deletion.Curves(0.5, 10, *[np.full((2, 3), 1.0)] * 3)
     two = dataclasses.replace(one, auc_intact=1.0, n=5, moved=np.full((2, 3), 4.0))

@@ -237,6 +237,16 @@ def test_columns_of_a_matrix_are_named_from_one(tmp_path, file):
             read_behavior(tmp_path / file)
 
 
+@pytest.mark.parametrize("column", [9, 10, 12])
+def test_a_column_from_the_tenth_on_is_named_as_any_other(tmp_path, column):
+    rows = np.arange(20)[:, None] / 16 + np.arange(1, 13)  # of column 12: 12 and 1/16 more each
+    np.save(tmp_path / "b.npy", rows)
+    got = read_behavior(tmp_path / "b.npy", behavior_speed=f"data:{column}")
+    assert got["speed"].tolist() == [column + at / 16 for at in range(20)]
+    with pytest.raises(UserError, match="is not there: 20 x 12 values are 12 columns"):
+        read_behavior(tmp_path / "b.npy", behavior_labels=f"data:{column + 11}")
+
+
 def test_of_a_square_matrix_no_column_can_be_told(tmp_path):
     h5(tmp_path / "b.h5", data=np.ones((4, 4)))
     with pytest.raises(UserError, match="cannot be told from 4 x 4 values"):

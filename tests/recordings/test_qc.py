@@ -544,6 +544,10 @@ def test_full_scale_is_that_of_the_smallest_camera_that_fits():
     frames[4:] = 4095
     assert measures_of(frames, size=2).saturated.tolist() == [0, 0, 0, 0, 4, 4]
     assert measures_of(np.full((4, 2, 2), 255, np.uint8)).saturated.tolist() == [4] * 4
+    # where no smaller camera reaches as far it is full at the most that the type holds
+    for top, dtype, full in ((200, "u1", 255), (40000, "u2", 65535), (20000, "i2", 32767)):
+        found = measures_of(np.full((4, 2, 2), top, dtype))
+        assert (found.full_scale, found.saturated.sum()) == (full, 0)
 
 
 def test_frames_repeat_within_their_channel():

@@ -66,7 +66,9 @@ def test_preprocessing_says_so(tmp_path, capsys, key):
     tifffile.imwrite(tmp_path / "m.tif", movie, photometric="minisblack")
     (tmp_path / "b.csv").write_text("labels\n" + "0\n1\n" * 10)
     for name, mask in (("right", BRAIN), ("turned", BRAIN.T)):
-        tifffile.imwrite(tmp_path / f"{name}.tif", mask.astype(np.uint8))
+        rois = 2 * mask  # of several, the first and the last lie on the brain either way
+        rois[29:32, 29:32], rois[33:36, 33:36] = 1, 3
+        tifffile.imwrite(tmp_path / f"{name}.tif", rois.astype(np.uint8))
         line = f"--movie {tmp_path}/m.tif --behavior {tmp_path}/b.csv --session s --mouse m"
         line += f" --frame-rate 30 --{key} {tmp_path}/{name}.tif --out {tmp_path}/{name}.h5"
         assert main(["preprocess", *line.split()]) == 0

@@ -564,6 +564,14 @@ def test_tests_are_described_where_they_were_made():
     none = blocks(compared=False, inferred=False)
     assert not [heading for heading in none if heading.startswith("Comparisons")]
     assert "[@wilcoxon1945]" not in " ".join(none.values())
+    for made, other, kind in (
+        ("compared", "inferred", "as published"),
+        ("inferred", "compared", "with mice as the unit"),
+    ):
+        found = blocks(**{made: True, other: False})
+        assert [heading for heading in found if heading.startswith("Comparisons")] == [
+            f"Comparisons {kind}"
+        ]
     text = blocks()["Comparisons with mice as the unit"]
     assert "1 test mouse to 3 training mice" in text and "10,000 draws" in text
     study = STUDY | {"allocation": {"train": 2}}

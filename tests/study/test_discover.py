@@ -30,7 +30,7 @@ from mesodecode.study import file_formats
 from mesodecode.study import study as studies
 from mesodecode.study.discovery import by_clock, config_text, discover, file_names, file_roles
 from mesodecode.study.discovery.file_names import parsed
-from mesodecode.study.discovery.found import Session
+from mesodecode.study.discovery.found import Found, Session
 from mesodecode.study.discovery.found_table import found_table
 from mesodecode.study.discovery.layouts import layout_of
 from mesodecode.study.discovery.mice_of_names import Place, mice_of
@@ -805,6 +805,14 @@ def test_which_light_is_of_calcium_is_asked_unless_names_say_it_of_both(tmp_path
     assert [Path(movie).stem.rpartition("_")[2] for movie in movies] == list(lights)
 
 
+def test_of_two_wavelengths_notes_name_the_movie_of_calcium(tmp_path):
+    ends = ("_violet.tif", "_blue.tif", "_s1.csv", "_s2.csv")
+    folder = tree(tmp_path, *(f"{m}{end}" for m in M for end in ends))
+    (note,) = [n for n in discover.look(folder).notes if "of several sessions?" in n]
+    assert note.startswith("FILL IN: m1_blue.tif has 2 files of behavior, m1_s1.csv to m1_s2.csv")
+    assert note.count("/m1_blue.csv ") == note.count("/m1_blue.tif ") == 1 and "violet" not in note
+
+
 def test_a_folder_of_links_that_holds_more_than_a_movie_is_left(tmp_path, monkeypatch):
     """All files in it would be read as one movie."""
     monkeypatch.chdir(tmp_path)
@@ -971,6 +979,20 @@ def test_of_many_mice_each_is_tested_once(tmp_path):
     names = [f"m{m}_s1{end}" for m in range(1, 41) for end in (".tif", ".csv")]
     study, _ = made(tree(tmp_path, *names))
     assert len(study.mice) == len(study.allocations) == 40
+
+
+def test_long_paths_and_lists_stand_whole_on_a_line():
+    """Of more than 80 characters, with blanks, where YAML would break them."""
+    long = "a folder of the rig/" * 6 + "{session} of the day.npy"
+    files = {kind: [f"{kind} {long}"] for kind in ("movie", "behavior", "rois")}
+    found = Found("lab", files, {m: [f"{m}_s1", f"{m}_s2"] for m in M})
+    found.settings = {"frame_rate": (20, ""), "behavior_time": (f"{long}:2", "CHECK")}
+    found.settings["movie_shape"] = [*range(1000, 1040)], "FILL IN"
+    found.corrections = {"brain_mask": (f"masks of {long}", ""), "hemodynamics": ("ratio", "")}
+    config = yaml.safe_load(config_text.config_text(found))
+    settings = {key: value for key, (value, _) in found.settings.items()}
+    assert config["recordings"] == settings | {kind: one for kind, (one,) in files.items()}
+    assert config["corrections"] == {"brain_mask": f"masks of {long}", "hemodynamics": "ratio"}
 
 
 def test_what_no_study_can_be_made_of_is_said_in_the_first_line(tmp_path):
