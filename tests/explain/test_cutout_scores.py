@@ -192,6 +192,7 @@ def test_what_does_not_fit_is_refused_in_one_line(tmp_path, capsys):
     (tmp_path / "no.npz").write_text("no weights")
     line = refused(capsys, tmp_path, [one], *squares, weights=tmp_path / "no.npz")
     assert "no.npz: not weights of `mesodecode fit-linear`" in line
+    assert "unsafely" not in line  # NumPy's advice
     sizes = {"rnn": "gru", "hidden_size": 2, "num_layers": 1, "bidirectional": False}
     rnn = RNNDecoder(3, cell="gru", hidden_size=2, bidirectional=False).state_dict()
     settings = schema.defaults("roi_rnn") | sizes | {"dropped": []}

@@ -40,8 +40,9 @@ def first_line(error: Exception) -> str:
 
 
 def one_line(error: Exception) -> str:
-    """Return all that an error says, on one line, or its type."""
-    return " ".join(str(error).split()) or type(error).__name__
+    """Return all that an error says, on one line, or its type; not NumPy's advice to unpickle."""
+    words = " ".join(str(error).split()).partition(" If you trust the file")[0]
+    return words or type(error).__name__
 
 
 def line_of(error: Exception) -> str:

@@ -18,7 +18,7 @@ from typing import Any
 import h5py
 import numpy as np
 
-from mesodecode.base.files import UserError, check_memory, unpacked_size
+from mesodecode.base.files import UserError, check_memory, one_line, unpacked_size
 from mesodecode.recordings.readers import hdf5, npy
 
 ALLEN = "processing/brain_observatory_pipeline"
@@ -210,7 +210,8 @@ def _events(path: str | Path) -> np.ndarray:
             if loaded.dtype.kind not in "buif":
                 raise ValueError("an array of text, not of numbers")
         except (ValueError, KeyError, EOFError, zipfile.BadZipFile, zlib.error) as error:
-            raise UserError(f"{path}: no events in it ({error}); needs `ev` in an .npz") from error
+            why = one_line(error)
+            raise UserError(f"{path}: no events in it ({why}); needs `ev` in an .npz") from error
     if loaded.ndim != 2:
         raise UserError(f"{path}: events have {loaded.ndim} axes; needs neurons x samples")
     return loaded
