@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import datetime
 
 import numpy as np
@@ -106,6 +107,22 @@ def test_other_mice_are_the_mean_over_allocations_in_score_number_and_days():
     table = ceiling_gaps.table(HELD, pd.concat([study, more, kept]), SESSIONS, DATES)
     row = table.set_index(["arm", "session"]).loc["others", "a1"]
     assert row["auc"] == pytest.approx((0.85 + 0.95 + 1.05 + 0.35) / 4) and row["n_train"] == 5.25
+
+
+def test_other_mice_of_each_session_are_those_of_its_decoder():
+    """Two decoders in one table of the study; sessions of several lengths."""
+    lengths = {"a1": 40, "a2": 50, "b1": 60, "c1": 70}
+    net = study_auc(**STUDY)
+    net = net.assign(n_frames=net["session"].map(lengths), n_run=net["session"].map(lengths) // 5)
+    gru = net.assign(decoder="gru", auc=net["auc"] - 0.3, n_frames=net["n_frames"] + 1)
+    both = [*HELD, *(dataclasses.replace(one, decoder="gru") for one in HELD[1:])]
+    table = ceiling_gaps.table(both, pd.concat([gru, net]), SESSIONS, DATES)
+    others = table[table["arm"] == "others"].set_index(["decoder", "session"])
+    for session, n_frames in lengths.items():
+        for decoder, less, more in (("net", 0, 0), ("gru", 0.3, 1)):
+            row = others.loc[decoder, session]
+            assert row["auc"] == pytest.approx(STUDY[session] - less)
+            assert (row["n_frames"], row["n_run"]) == (n_frames + more, n_frames // 5)
 
 
 def test_decoders_and_mice_stand_in_the_order_of_the_table_not_of_letters():

@@ -689,10 +689,10 @@ def test_an_average_is_judged_without_features():
 
 
 def test_the_reference_of_a_mouse_is_of_the_others_by_hand():
-    """Training mice against each other, the validation mouse against both; the test mouse, both."""
+    """Training mice against each other, validation mice against both; the test mouse, both."""
     sessions = {
         name: distances.Featured(f"{name}1", name, *cloud(shift, n=80, seed=seed))
-        for seed, (name, shift) in enumerate({"a": 0, "b": 6, "v": 15, "t": 40}.items())
+        for seed, (name, shift) in enumerate({"a": 0, "b": 6, "v": 15, "w": 25, "t": 40}.items())
     }
 
     def known(*names):
@@ -702,14 +702,22 @@ def test_the_reference_of_a_mouse_is_of_the_others_by_hand():
         )
         return distances.known(rows, labels)
 
-    states = np.arange(60) // 10 % 2
+    # w, which validates too, has most bouts of all: 30 of 2 s; others six of 1 s
+    states = {m: np.arange(60) // 10 % 2 for m in "abvt"} | {"w": np.arange(600) // 20 % 2}
+    rng = np.random.default_rng(0)
     shown = {
-        mouse: SessionPredictions(mouse, np.arange(60), states, np.full(60, 0.4)) for mouse in "vt"
+        mouse: SessionPredictions(mouse, np.arange(60), states[mouse][:60], rng.random(60))
+        for mouse in "vwt"
     }
-    made = predictions.Predictions("d", "x", "a+b", "v", "t", {"t1": shown["t"]}, "strict")
-    recordings = {f"{m}1": Labelled(states, None, mouse=m) for m in sessions}
-    (row,) = measures.rows(made, {"v1": shown["v"]}, list(sessions.values()), recordings)
-    pairs = (known("b"), "a"), (known("a"), "b"), (known("a", "b"), "v")
+    made = predictions.Predictions("d", "x", "a+b", "v+w", "t", {"t1": shown["t"]}, "strict")
+    recordings = {f"{m}1": Labelled(states[m], None, mouse=m) for m in sessions}
+    validation = {f"{m}1": shown[m] for m in "vw"}
+    (row,) = measures.rows(made, validation, list(sessions.values()), recordings)
+    of = {m: measures.of_probabilities(shown[m], recordings[f"{m}1"], 2.0) for m in "vwt"}
+    for name in columns.OF_PROBABILITIES:
+        assert row[name] == pytest.approx(of["t"][name])
+        assert row[f"{name}_reference"] == pytest.approx((of["v"][name] + of["w"][name]) / 2)
+    pairs = *((known("a", "b"), mouse) for mouse in "vw"), (known("b"), "a"), (known("a"), "b")
     for name in columns.OF_FEATURES:
         each = [getattr(distances, name)(space, sessions[of].features) for space, of in pairs]
         assert row[f"{name}_reference"] == pytest.approx(np.mean(each))
