@@ -18,6 +18,7 @@ from mesodecode.explain.explainable import check_backbone
         ("test_vit", r"no rule for LayerNorm"),
         ("vit_tiny_patch16_224", r"no rule for LayerNorm"),  # of images of 224 px alone
         ("test_efficientnet_gn", r"no rule for 'group_norm'"),
+        ("resnet50_clip", r"no rule for 'scaled_dot_product_attention'"),  # it pools by attention
     ],
 )
 def test_a_backbone_without_a_rule_is_refused_by_name(name, message):

@@ -512,6 +512,13 @@ def test_session_that_is_not_in_the_study(study, capsys):
     assert f"no session 'x9'; known: {FIRST}, {SECOND}, b1" in capsys.readouterr().err
 
 
+def test_a_session_may_be_named_by_its_mouse_too(study, tmp_path, capsys):
+    assert export(study, "--decoders", out=tmp_path, sessions=[f"a/{SECOND}"]) == 0
+    assert [path.name for path in tmp_path.iterdir()] == [f"{SECOND}.nwb"]
+    assert export(study, sessions=[f"b/{SECOND}"]) == 1  # which is of another mouse
+    assert f"no session 'b/{SECOND}'; known: {FIRST}, {SECOND}, b1" in capsys.readouterr().err
+
+
 def test_target_of_the_workflow(lab):
     (lab / "my sessions.tsv").write_text("session\n")
     config = STUDY | {"nwb": {"sessions": "my sessions.tsv", "indicator": "GCaMP6f"}}

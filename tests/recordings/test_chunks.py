@@ -122,6 +122,16 @@ def test_a_damaged_chunk_is_refused_with_its_file(tmp_path, monkeypatch):
         chunks.read_frames(path, 0, 12)
 
 
+@pytest.mark.parametrize(
+    ("name", "error"), [("none.h5", FileNotFoundError), ("folder.h5", IsADirectoryError)]
+)
+def test_what_is_no_file_is_not_called_damaged(tmp_path, name, error):
+    """The error names the path itself; "delete it" would be the wrong advice."""
+    (tmp_path / "folder.h5").mkdir()
+    with pytest.raises(error, match=name):
+        chunks.read_frames(tmp_path / name)
+
+
 def test_noise_is_stored_and_takes_no_more_than_itself(tmp_path, monkeypatch):
     rng = np.random.default_rng(1)
     frames = rng.integers(0, 2**16, (8, 64, 64), np.uint16)  # more than one block of deflate

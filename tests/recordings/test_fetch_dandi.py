@@ -15,6 +15,7 @@ import numpy as np
 import pytest
 import requests
 
+from mesodecode.base.files import UserError
 from mesodecode.cli import main
 from mesodecode.recordings import dandi, fetch, remote_hdf5
 from mesodecode.study import schema
@@ -306,6 +307,43 @@ def test_a_copy_without_its_frames_downloads_little_and_keeps_the_rest(server, k
     kept.write_text("my own")
     assert run(server, kept.parent, *words) == 1 and kept.read_text() == "my own"
     assert "is there, but is not this copy" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("pattern", "gone"),
+    [
+        ("areas/rows", None),  # a path begins at the top, not in any group
+        ("rows", None),
+        ("processing", None),  # the whole of a name: there is only processing2
+        ("PROCESSING2/areas/rows", None),
+        ("*/areas/rows", "processing2/areas/rows"),
+        ("/processing2/areas/r?ws", "processing2/areas/rows"),
+        ("processing2/areas/", "processing2/areas"),
+    ],
+)
+def test_a_pattern_is_of_a_whole_path(server, tmp_path, pattern, gone):
+    path, out = tmp_path / "whole.h5", tmp_path / "part.h5"
+    with h5py.File(path, "w") as file:
+        file["processing2/areas/rows"] = file["x"] = np.arange(3)
+    server.files = {"x": path.read_bytes()}
+    url = f"http://127.0.0.1:{server.server_port}/blobs/0"
+
+    def copied(*without):
+        return remote_hdf5.copy(url, path.stat().st_size, "sum", out, without)
+
+    if gone is None:
+        with pytest.raises(UserError, match=f"nothing in it is called {pattern}; it holds: "):
+            copied(pattern)
+        assert not out.exists()
+        assert copied(pattern, "x")
+    else:
+        assert copied(pattern)
+    with h5py.File(out) as file:
+        kept = {"processing2", "processing2/areas", "processing2/areas/rows", "x"}
+        left_out = "x" if gone is None else gone
+        found: list[str] = []
+        file.visit(found.append)
+        assert set(found) == {name for name in kept if not name.startswith(left_out)}
 
 
 def test_of_the_blocks_of_a_remote_file_the_last_few_are_kept(server, monkeypatch):

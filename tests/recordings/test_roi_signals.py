@@ -82,6 +82,26 @@ def test_by_the_past(kind, baseline):
     np.testing.assert_allclose(found, expected, atol=2e-6)
 
 
+@pytest.mark.parametrize("by", ["past", "first", "told", "whole"])
+@pytest.mark.parametrize("kind", ["minmax", "zscore"])
+def test_signals_of_any_unit_are_normalised_alike(by, kind):
+    """Of ΔF/F that varies by a thousandth, or of counts: no unit is in what comes out."""
+    about = {"baseline": None, "normalise": kind}
+
+    def made(x):
+        if by == "first":
+            return roi_signals.first_normalised(recording(first=6), x, **about)
+        if by == "told":
+            return roi_signals.told_normalised(x, told=x[::-1] + x[3], by="s2.h5", **about)
+        how = roi_signals.past_normalised if by == "past" else roi_signals.normalised
+        return how(x, **about)
+
+    expected = made(SIGNALS)
+    assert np.abs(expected[1:]).max() > 0.5
+    for unit in (2.0**-20, 2.0**20):
+        np.testing.assert_array_equal(made(SIGNALS * np.float32(unit)), expected)
+
+
 @KINDS
 @pytest.mark.parametrize("baseline", [None, 4, 99])
 @pytest.mark.parametrize("first", [True, False])
