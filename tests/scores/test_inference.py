@@ -136,6 +136,9 @@ def test_nadeau_bengio_by_hand():
 def test_ratio_counts_mice():
     assert paired_tests._test_train_ratio(toy()) == 1 / 3  # 5 mice, 1 tests, 1 validates
     assert paired_tests._test_train_ratio(toy(train_mice="x+y")) == 1 / 2
+    valid = ["b+c", "c+d", "d+e", "e+a", "a+b"]
+    several = pd.DataFrame({"test_mouse": [*"abcde"], "valid_mouse": valid})
+    assert paired_tests._test_train_ratio(several) == 1 / 2  # two validate
     two = pd.DataFrame({"test_mouse": ["x"], "valid_mouse": ["y"]})
     with pytest.raises(UserError, match="no mouse of the table is left to train"):
         paired_tests._test_train_ratio(two)

@@ -496,6 +496,17 @@ def judged(row=None, **own):
     return shift_verdicts.judge(usual | (row or {}), pictures(**own), schema.defaults("shift"))
 
 
+def test_images_are_held_against_the_nearest_of_all_training_mice():
+    """Of x and y, of which y is turned as much as this mouse."""
+    turned = pictures(rotation=31.0)
+    turned.loc[turned["mouse"] == "y", "rotation"] = 30.0
+    row = cohort_table().iloc[0].to_dict() | {"energy": -1.0, "energy_reference": -1.0}
+    row |= {"predicted_auc": 0.9, "predicted_error": 0.07, "predicted_from": 4}
+    for mice, apart in (("x+y", 1), ("y+x", 1), ("y", 1), ("x", 30)):
+        found = shift_verdicts.judge(row | {"train_mice": mice}, turned, schema.defaults("shift"))
+        assert found["rotation_shift"] == apart
+
+
 def test_verdicts_by_hand():
     assert judged()["verdict"] == "in distribution"
     assert judged()["why"] == "nothing beyond its threshold"
