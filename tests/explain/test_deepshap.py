@@ -790,6 +790,22 @@ def test_random_gradients_follow_their_seed_and_leave_numpys_alone():
     assert not torch.equal(first, other)
 
 
+@pytest.mark.parametrize("samples", [1, 3])
+def test_random_gradients_are_the_mean_over_as_many_samples_as_asked_for(samples):
+    """Of a sum, with references of 0 and of 1: how many samples were of the first."""
+
+    class Sum(nn.Module):
+        def forward(self, windows):
+            return windows.sum((1, 2))
+
+    references = torch.arange(2.0)[:, None, None].expand(2, 5, 4)
+    found = attributions._expected_gradients(Sum(), torch.ones(40, 5, 4), references, samples, 1)
+    counts = (found[:, 0, 0] * samples).numpy()
+    np.testing.assert_allclose(found, np.broadcast_to(found[:, :1, :1], (40, 5, 4)))
+    np.testing.assert_allclose(counts, counts.round(), atol=1e-5)
+    assert {*counts.round()} == {*range(samples + 1)}
+
+
 def test_integrated_gradients_of_a_float64_decoder_are_complete():
     windows, background = data(dtype=torch.float64)
     result = explain(make("lstm").double(), windows, background, method="integrated", steps=20)

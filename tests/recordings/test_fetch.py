@@ -316,15 +316,27 @@ def test_no_network_is_one_line(server, tmp_path, capsys):
 
 
 def test_a_disk_without_room_is_said_before_the_download(server, tmp_path, monkeypatch):
-    usage = fetch.shutil.disk_usage(tmp_path)._replace(free=1_000_000)
-    monkeypatch.setattr(fetch.shutil, "disk_usage", lambda _: usage)
+    """Room is needed for what is still to come: of whole files none, of one in part the rest."""
+    usage = fetch.shutil.disk_usage(tmp_path)
     site = f"http://127.0.0.1:{server.server_port}"
+    files = fetch.record_files("zenodo:7", site=site)
+
+    def with_room(free):
+        monkeypatch.setattr(fetch.shutil, "disk_usage", lambda _: usage._replace(free=free))
+        fetch.fetch(files, tmp_path)
+
     with pytest.raises(UserError, match="4 MB to download, but 1 MB are free"):
-        fetch.fetch(fetch.record_files("zenodo:7", site=site), tmp_path)
+        with_room(1_000_000)
+    (tmp_path / ".s1.tif.part").write_bytes(CONTENT["s1.tif"][:2_600_000])
+    rest = 900_000 + sum(len(content) for content in list(CONTENT.values())[1:])
+    with pytest.raises(UserError, match="1 MB to download, but 1 MB are free"):
+        with_room(rest - 1)
     assert not downloads(server)
-    (tmp_path / ".s1.tif.part").write_bytes(CONTENT["s1.tif"][:2_600_000])  # there is for the rest
-    fetch.fetch(fetch.record_files("zenodo:7", site=site), tmp_path)
-    assert downloads(server) == ["bytes=2600000-"]
+    with_room(rest)
+    with_room(0)
+    (tmp_path / "s1_behavior.mat").unlink()
+    with_room(len(CONTENT["s1_behavior.mat"]))
+    assert downloads(server)[0] == "bytes=2600000-"
 
 
 @pytest.mark.parametrize(

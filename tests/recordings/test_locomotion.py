@@ -158,8 +158,9 @@ def test_a_bout_of_just_the_shortest_length_stays(rate):
 
 
 def test_a_frame_before_a_gap_lasts_as_long_as_others():
-    ends = locomotion.frame_ends(np.array([0.0, 1.0, 2.0, 3.55, 4.55, 6.0, 7.0]))
-    np.testing.assert_allclose(ends, [1, 2, 3, 4.55, 6, 7, 8])  # 1.45 is jitter, 1.55 a gap
+    ends = locomotion.frame_ends(np.array([0.0, 1.0, 2.0, 3.55, 4.55, 6.0, 7.0, 9.0]))
+    # 1.45 is jitter, 1.55 a gap; the last frame is as long as others after a gap, too
+    np.testing.assert_allclose(ends, [1, 2, 3, 4.55, 6, 7, 8, 10])
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import signal
@@ -185,6 +186,32 @@ def test_a_holder_that_was_replaced_ends_without_a_word_more(held, tmp_path):
     assert "taken over by SLURM job 12" in process.stderr.read()
     assert path.exists()
     process.communicate()
+
+
+@pytest.mark.parametrize(("of", "step"), [(os, "utime"), (Path, "stat"), (Path, "read_text")])
+def test_signs_of_life_go_on_after_a_hiccup_of_the_file_system(tmp_path, monkeypatch, of, step):
+    path, failed, alive = tmp_path / "work.lock", threading.Event(), threading.Event()
+    as_ever, touch = getattr(of, step), os.utime
+
+    def once_away(which, *args, **options):
+        if which == path and not failed.is_set():
+            failed.set()
+            raise OSError(errno.ESTALE, "Stale file handle")
+        if step == "utime":
+            alive.set()
+        return as_ever(which, *args, **options)
+
+    def touched(which):
+        alive.set()
+        touch(which)
+
+    monkeypatch.setattr(locks, "BEAT", 0.005)
+    monkeypatch.setattr(os, "utime", touched)
+    monkeypatch.setattr(of, step, once_away)
+    with Lock(path):
+        assert failed.wait(5)
+        alive.clear()
+        assert alive.wait(1)
 
 
 def test_a_training_verb_holds_the_lock_of_its_checkpoint(tmp_path, monkeypatch):

@@ -240,7 +240,11 @@ def twice(**columns: list) -> pd.DataFrame:
         twice(mouse=[*"1234"] * 2).iloc[3:],
         twice(mouse=[*"1122"] * 2),
         twice(allocation=[*"1234"] * 2).assign(auc=np.linspace(0.8, 0.9, 12)),  # of two runs
-        twice(allocation=[*"1234"] * 2).assign(**{"Unnamed: 0": range(12)}),  # as pandas numbers
+        *(  # rows that are numbered, as pandas does
+            twice(**{name: [*"1234"] * 2}).assign(**{number: range(12)})
+            for name in ("allocation", "mouse")
+            for number in ("Unnamed: 0", "Unnamed: 0.1", "index", "")
+        ),
         twice(allocation=[*"1234"] * 2).assign(allocation=[*"1234", *"1234", "1 ", *"234"]),
         twice(allocation=[*"1234"] * 2, n_frames=[*range(8)]),
     ],

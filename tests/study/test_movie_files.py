@@ -86,6 +86,11 @@ GROUPS = {
     "two of calcium": (["m1_470.tif", "m1_488.tif"], []),
     "two of blood": (["m1_530.tif", "m1_625.tif"], []),
     "unnamed light and blood": (["m1_ch1.tif", "m1_ch2.tif", "m2_470_ch1.tif", "m2_530.tif"], []),
+    "numbered lights that are named": (
+        ["m1_channel1_violet.tif", "m1_channel2_blue.tif", "m2_violet_led1.tif", "m2_led2_470.tif"],
+        [],
+    ),
+    "numbered lights, one named": (["m1_ch1_violet.tif", "m1_ch2.tif", "m2_ch1_green.tif"], []),
     "letters": (["m1_G.tif", "m1_R.tif", "m2_G.tif", "m2_R.tif"], []),
     "letters, one of four missing": ([f"m{i}_{c}.tif" for i in "1234" for c in "BV"][:-1], []),
     "letters, one of two missing": (["m1_B.tif", "m1_V.tif", "m2_B.tif"], []),

@@ -420,7 +420,7 @@ def test_cells_of_the_page_are_of_their_decoder_and_cohort_in_the_order_of_the_t
     """The later decoder has no row of the second cohort."""
     rows = [
         ("suite_turned", "net", "strict", 0.91, 0.12, 0.71, 2, 3, 1, 4),
-        ("dim", "net", "strict", 0.82, 0.23, np.nan, 1, 1, 0, 5),
+        ("dim", "net", "leave-one-out", 0.82, 0.23, np.nan, 1, 1, 0, 5),
         ("suite_turned", "few", "per mouse", 1.0, 0.34, 0.05, 6, 6, 0, 7),
     ]
     names = ["study", "decoder", "protocol", *suite_figure.PANELS]
@@ -433,7 +433,7 @@ def test_cells_of_the_page_are_of_their_decoder_and_cohort_in_the_order_of_the_t
         ["2/3 · 1/4", "1/1 · 0/5", "6/6 · 0/7", "·"],
     ]
     assert [one.get_text() for one in axes[2].get_yticklabels()] == [
-        "net (strict)",
+        "net (strict, leave-one-out)",
         "few (per mouse)",
     ]
     assert [one.get_text() for one in axes[2].get_xticklabels()] == ["turned", "dim"]

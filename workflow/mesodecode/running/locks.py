@@ -120,16 +120,18 @@ class Lock:
 
     def _beat(self) -> None:
         while not self._released.wait(BEAT):
-            holder, _ = self._read()
-            if holder and holder.get("token") != self._me["token"] and not self._released.is_set():
+            try:
+                holder, _ = self._read()
+                taken = bool(holder) and holder.get("token") != self._me["token"]
+                if not taken:
+                    os.utime(self.path)
+            except OSError:  # a file system that is away for a moment
+                continue
+            if taken and not self._released.is_set():
                 # It was silent for so long that another took over, which now writes these files.
                 say(f"{self.path}: taken over by {_name(holder)}; ending")
                 sys.stderr.flush()
                 os._exit(1)
-            try:
-                os.utime(self.path)
-            except OSError:  # a file system that is away for a moment
-                continue
 
 
 def _machine() -> str:
