@@ -39,6 +39,11 @@ NAMES = [
 SYMMETRIC = ("min", "max", "minimum", "maximum", "allclose", "gcd", "transpose", "beta")
 SYMMETRIC += ("logaddexp",)
 GUARDS = ("strict", "frozen")  # of what does not happen
+FORGOTTEN = (
+    "strip rstrip lstrip lower upper casefold removesuffix replace sort_values dropna fillna"
+)
+FORGOTTEN = f"{FORGOTTEN} drop_duplicates unique clip round astype copy detach resolve".split()
+MODULES = ("np", "torch", "re", "shutil", "copy")  # of functions, not methods, of these names
 OTHER = dict(NAMES) | {b: a for a, b in NAMES} | {"sorted": "list", "abs": "float"}
 Part = tuple[ast.AST, str | None]  # a part of a file, and what it is mistaken for; None: forgotten
 
@@ -78,8 +83,16 @@ def others(node: ast.AST) -> Iterator[Part]:
     match node:
         case ast.Compare(ops=[op]) if type(op) in TURNED:
             yield changed(node, ops=[TURNED[type(op)]()])
-        case ast.BinOp(op=op) | ast.BoolOp(op=op) if type(op) in TURNED:
+        case ast.BinOp(op=op) if type(op) in TURNED:
             yield changed(node, op=TURNED[type(op)]())
+        case ast.BoolOp(op=op, values=parts):
+            yield changed(node, op=TURNED[type(op)]())
+            for part in parts:
+                left = [other for other in parts if other is not part]
+                yield (node, ast.unparse(left[0])) if len(left) == 1 else changed(node, values=left)
+        case ast.ExceptHandler(type=ast.Tuple(elts=kinds) as caught):
+            for kind in kinds:
+                yield changed(caught, elts=[other for other in kinds if other is not kind])
         case ast.UnaryOp(op=ast.Not() | ast.USub(), operand=operand):
             yield node, ast.unparse(operand)
         case ast.Constant(value=bool(value)):
@@ -107,6 +120,10 @@ def other_calls(node: ast.Call) -> Iterator[Part]:
     match node.func:
         case ast.Attribute(attr=name) if name in OTHER:
             yield changed(node.func, attr=OTHER[name])
+        case ast.Attribute(attr=name, value=given) if (
+            name in FORGOTTEN and getattr(given, "id", "") not in MODULES
+        ):
+            yield node, ast.unparse(given)
         case ast.Name(id=name) if name in OTHER:
             yield changed(node.func, id=OTHER[name])
     for keyword in node.keywords:
