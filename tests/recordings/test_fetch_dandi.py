@@ -346,6 +346,29 @@ def test_a_pattern_is_of_a_whole_path(server, tmp_path, pattern, gone):
         assert set(found) == {name for name in kept if not name.startswith(left_out)}
 
 
+def test_a_copy_is_known_by_its_file_and_its_patterns_in_any_order(server, tmp_path):
+    path, out = tmp_path / "whole.h5", tmp_path / "part.h5"
+    with h5py.File(path, "w") as file:
+        file["x"] = file["y"] = file["z"] = np.arange(3)
+        file["beside"] = h5py.ExternalLink("not here.h5", "/x")
+    server.files = {"x": path.read_bytes()}
+    url = f"http://127.0.0.1:{server.server_port}/blobs/0"
+
+    def copied(checksum, *without):
+        return remote_hdf5.copy(url, path.stat().st_size, checksum, out, without)
+
+    with pytest.raises(UserError, match="called q; it holds: beside, x, y, z"):
+        copied("sum", "q")
+    assert copied("sum", "z", "x") == path.stat().st_size  # less than a block
+    assert copied("sum", "x", "z") is None
+    for other in (("sum", "x"), ("sum", "x", "y"), ("of a later version", "x", "z")):
+        with pytest.raises(UserError, match=r"part\.h5: is there, but is not this copy"):
+            copied(*other)
+    with h5py.File(out) as file:
+        assert set(file) == {"y", "beside"}
+        assert file.get("beside", getlink=True).filename == "not here.h5"
+
+
 def test_of_the_blocks_of_a_remote_file_the_last_few_are_kept(server, monkeypatch):
     monkeypatch.setattr(remote_hdf5, "BLOCK", 10)
     monkeypatch.setattr(remote_hdf5, "KEPT", 2)
