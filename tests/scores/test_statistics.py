@@ -261,6 +261,7 @@ def test_rows_that_are_there_twice_are_refused(table):
     [
         toy(a=[1.0] * 6, b=[0.9, 0.9, 0.9, 0.8]),  # perfect, or rounded
         toy(a=[1.0] * 6, b=[0.9] * 4),
+        toy(a=[*A, *A, A[0]], b=B),  # one thrice, the others twice: no whole number of copies
         toy(a=[0.91, 0.91, 0.84, 0.84, 0.88, 0.95], b=B),
         toy(a=[0.91, 0.91, 0.84, 0.84, 0.88, 0.88], b=B),  # three values are too few to tell
         toy(a=[0.91, 0.91, 0.84, 0.88], b=B).assign(study="x"),

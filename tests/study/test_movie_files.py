@@ -72,6 +72,7 @@ GROUPS = {
     "sizes in names": (["m1_2_540_640_uint16.dat", "m2_2_540_640_uint16_00.dat"], []),
     "versions": (["m1_raw.tif", "m1_mc.tif", "m1_dff.h5", "m1_hemocorrected.tif", "m2.tif"], []),
     "versions of one kind": (["m1_mc.dat", "m1_mc.tif"], []),
+    "a later version without a header": (["m1_dff.dat", "m1_raw.tif"], []),
     "components and pixels": (["SVT.npy", "m1_x/a.tif", "m1_x/SVT.npy"], []),
     "components of two lights": (["m1_blue/SVT.npy", "m1_violet/SVT.npy", "m2_405/SVT.npy"], []),
     "components, corrected and of two lights": (
