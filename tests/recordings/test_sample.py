@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import h5py
 import numpy as np
 import pytest
 
 from make_recordings import write_recording
+from mesodecode.base.files import UserError
 from mesodecode.recordings import sample
 from mesodecode.recordings.baseline import fixed
 
@@ -60,3 +62,13 @@ def test_a_sample_has_the_frames_of_its_runs_and_what_belongs_to_them(tmp_path):
     empty = sample.sample(whole, 3, 20)
     assert empty.read_frames().shape == empty.shape == (0, 2, 3)
     assert empty.read_frames().dtype == np.uint16 and len(empty.labels) == 0
+
+
+def test_a_sample_of_damaged_frames_names_the_recording(tmp_path):
+    whole = write_recording(tmp_path / "a.h5", np.ones((26, 2, 3), np.uint16))
+    with h5py.File(tmp_path / "a.h5", "a") as file:
+        del file["frames"]
+        data = file.create_dataset("frames", (26, 2, 3), "u2", chunks=(13, 2, 3), compression=1)
+        data.id.write_direct_chunk((13, 0, 0), b"no chunk")
+    with pytest.raises(UserError, match=r"a.h5: its frames cannot be read .* delete it"):
+        sample.sample(whole, 3, 1)
