@@ -120,6 +120,14 @@ def test_a_file_of_version_4_takes_what_its_heads_say(
         mat.read_mat(tmp_path / "x.mat")
 
 
+@pytest.mark.parametrize("content", [b"  1.0000000e+00  2.0000000e+00\n" * 9, bytes(4000)])
+def test_what_is_no_file_of_version_4_is_refused_as_what_it_is(tmp_path, content):
+    (tmp_path / "x.mat").write_bytes(content)
+    with pytest.raises(UserError) as refusal:
+        mat.read_mat(tmp_path / "x.mat")
+    assert "x.mat: " in str(refusal.value) and "memory" not in str(refusal.value)
+
+
 def test_variables_of_version_4_are_counted_together(tmp_path, monkeypatch):
     bytes_ = np.arange(40, dtype=np.uint8).reshape(5, 8)
     counts = {"a": bytes_, "long_name": bytes_.astype("i2"), "c": 1.0 * bytes_}

@@ -58,6 +58,9 @@ def test_settings_that_would_be_passed_over_in_silence_are_refused(read, options
         ("encoder", np.cumsum(np.arange(T) % 100 >= 50), {}, "named as an encoder's counts"),
         ("encoder", np.cumsum(np.arange(T) % 100 >= 50), {"speed_unit": "cm/s"}, ""),
         ("encoder", np.cumsum(np.arange(T) % 100 >= 50) / 7, {}, ""),  # no whole numbers
+        ("rotaryEncoder", np.cumsum(np.arange(T) % 100 >= 50), {}, "named as an encoder's counts"),
+        ("encoder_speed", np.cumsum(np.arange(T) % 100 >= 50), {}, ""),
+        ("joystick", np.cumsum(np.arange(T) % 100 >= 50), {}, ""),
         ("x", np.where(np.arange(T) % 100 >= 50, 20, 0), {}, ""),  # starts as fast as it stops
         ("x", np.cumsum(np.arange(T) % 100 >= 50), {}, ""),
     ],

@@ -146,6 +146,10 @@ def test_all_files_beside_an_index_of_spooled_frames_count(made):
     recorded("r.json", movie="traces/a.SIFX")
     Path("traces/2spool.dat").write_bytes(b"y")
     assert not compare("r.json", {"movie": "traces/a.SIFX"}).same
+    Path("traces/preview.tif").write_bytes(b"z")  # in a folder without an index it is the movie
+    recorded("r.json", movie="traces")
+    Path("traces/2spool.dat").write_bytes(b"z")
+    assert not compare("r.json", {"movie": "traces"}).same
 
 
 def test_what_is_missing_or_named_otherwise_is_left_to_snakemake(made):

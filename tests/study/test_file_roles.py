@@ -238,6 +238,11 @@ def test_a_text_with_rows_of_numbers_is_a_table(tmp_path, lines, role):
         ("m1/facecam/r.tif m2/facecam/r.tif", "m1/facecam/r.tif m2/facecam/r.tif", ""),
         ("m1/side/r.tif m1/top/r.tif", "m1/side/r.tif m1/top/r.tif", ""),
         ("m1.nwb m1_face.nwb", "m1.nwb m1_face.nwb", ""),
+        # stimuli and states of the mouse, which are of the brain
+        ("m1/whisker_stim/r.tif m1/visual/r.tif", "m1/whisker_stim/r.tif m1/visual/r.tif", ""),
+        ("m1/whisker/r.tif m1/none/r.tif", "m1/whisker/r.tif m1/none/r.tif", ""),
+        ("m1_eye_open.tif m1_lit.tif", "m1_eye_open.tif m1_lit.tif", ""),
+        ("m1/whisker_cam/r.tif m1/wf.tif", "m1/wf.tif", ""),
         ("wf/recording.h5 wheel/recording.h5", "wf/recording.h5", "wheel/recording.h5"),
         ("wf/r.tif treadmill/frames.mat", "wf/r.tif", "treadmill/frames.mat"),
         ("wheel/m1.tif rest/m1.tif", "wheel/m1.tif rest/m1.tif", ""),  # conditions

@@ -53,9 +53,10 @@ def epochs_in(path: str | Path) -> list[int]:
     """Return the epochs (from 1) in a file of `mesodecode extract`; none if it is of one CNN."""
     with reading(path, "a file of features", "extract") as file:
         groups = [name for name in file if "mouse" not in file[name].attrs]
-        if strangers := [name for name in groups if not OF_EPOCH.fullmatch(name)]:
+        found = {name: OF_EPOCH.fullmatch(name) for name in groups}
+        if strangers := [name for name in groups if not found[name]]:
             raise KeyError(f"'{strangers[0]}' is none of an epoch")
-        return sorted(int(OF_EPOCH.fullmatch(name)[1]) for name in groups)
+        return sorted(int(match[1]) for match in found.values())
 
 
 def mice_in(path: str | Path, epoch: int | None = None) -> list[str]:

@@ -71,7 +71,7 @@ def read_session(
     if path.is_dir():
         found = {file.stem: npy.load(file) for file in sorted(path.glob("*.npy"))}
         numbers = {name: one for name, one in found.items() if one.dtype.kind in "buif"}
-        arrays = _Arrays(path, numbers.get, sorted(found), {}, covariates or [])
+        arrays = _Arrays(path, numbers.get, sorted(numbers), {}, covariates or [])
         return _session(arrays, signal, events)
     with hdf5.open_file(path) as file:
         names = sorted(hdf5.datasets(file, path))

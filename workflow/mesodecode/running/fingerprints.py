@@ -21,6 +21,7 @@ from pathlib import Path
 from typing import Any
 
 from mesodecode.base.files import UserError, in_order, is_zarr, matching, say, sha256, write_text
+from mesodecode.study.file_formats import SPOOLED
 
 Source = str | Path | Sequence[str | Path]  # a path of the config: a file, folder, pattern or list
 READ = ((".tif", ".tiff"), (".npy",))  # what folders are read by, the first of which is there
@@ -46,8 +47,8 @@ def files_of(source: Source) -> list[tuple[str, Path]]:
     """
     found = []
     for top in paths_of(source):
-        spooled = top.suffix.lower() == ".sifx"  # an index of files beside it
-        top = top.parent if spooled else top
+        top = top.parent if top.suffix.lower() == ".sifx" else top  # an index of files beside it
+        spooled = top.is_dir() and any(top.glob(SPOOLED))
         files = [top]
         if top.is_dir() and is_zarr(top):
             files = in_order(path for path in top.rglob("*") if path.is_file())

@@ -197,11 +197,12 @@ def chosen(path: str | Path, submission: Sequence[Job]) -> str | None:
     from snakemake_executor_plugin_slurm import partitions as plugin
     from snakemake_interface_common.exceptions import WorkflowError
 
+    needs = _as_executor_sees(submission)
     quiet, read = logging.Logger(__name__, logging.CRITICAL), False
     try:
         listed = plugin.read_partition_file(Path(path))
         read = True
-        return plugin.get_best_partition(listed, _as_executor_sees(submission), quiet)
+        return plugin.get_best_partition(listed, needs, quiet)
     except (
         WorkflowError,
         TypeError,

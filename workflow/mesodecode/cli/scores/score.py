@@ -19,10 +19,10 @@ HELP = "score predictions of a trace (R²) or of named states (macro AUC)"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    add = parser.add_argument
-    add_scored(parser)
     from mesodecode.study import targets
 
+    add = parser.add_argument
+    add_scored(parser)
     words = "circular shifts of the test values that say what chance is "
     words += f"(default: {targets.SHIFTS})"
     add("--shifts", type=int, default=targets.SHIFTS, metavar="K", help=words)

@@ -191,10 +191,12 @@ def _bytes_v4(file: BinaryIO) -> int:
     file.seek(0)
     while len(head := file.read(20)) == 20:
         kind, rows, columns, is_complex, name = struct.unpack(order, head)
+        if not (0 <= kind <= 5000 and name > 0):  # no head: what it is, SciPy says
+            break
         each = BYTES_V4.get(kind // 10 % 10, 0) * (1 + (is_complex == 1))
         takes = each * max(rows, 0) * max(columns, 0)
         total += takes
-        file.seek(min(file.tell() + max(name, 0) + takes, end))
+        file.seek(min(file.tell() + name + takes, end))
     return total
 
 

@@ -26,7 +26,9 @@ OTHER = re.compile(  # units that are no speed in m/s, in brackets behind a name
     r"(/|per)\s*(s|sec|seconds?|min|minutes?|h|hr|hours?|frames?|samples?)\.?$"
     r"|^(rpm|rps|mph|kmh|m?v|volts?|counts?|ticks|a\.?u\.?)$"
 )
-_COUNTS = re.compile(r"encoder|rotary|counts?|ticks?", re.I)  # names of what is no speed yet
+# In names of what is no speed yet, if they say no speed besides
+_COUNTS = re.compile(r"encoder|rotary|(?<![a-z])counts?(?![a-z])|(?<!s)ticks?(?![a-z])")
+_SPEED = re.compile(r"speed|velocity")
 FASTEST = 500.0  # cm/s; no mouse is as fast, so that the counts or their settings are wrong
 NOISY = 0.03  # share of frames in which only noise turns the wheel the other way
 COUNTED = (
@@ -107,7 +109,8 @@ def _one_of(trace: Trace, unit: str | None, scale: float) -> float:
 def check_use(trace: Trace, unit: str | None, offset: float, scale: float | None = None) -> None:
     """Raise UserError for a setting of a recorded speed that would be passed over in silence."""
     given = {"speed_unit": unit, "speed_scale": scale, "speed_offset": offset or None}
-    for name in (name for name, value in given.items() if value is not None):
+    name = next((name for name, value in given.items() if value is not None), None)
+    if name:
         raise UserError(
             f"{trace.path}: the speed is that of {trace.name}, of which {name} says nothing; leave "
             f"{name} out, or behavior_encoder and behavior_position if a speed is recorded"
@@ -155,7 +158,8 @@ def _check_fast(
 
 def _counted(trace: Trace) -> str:
     """Return words for what may be an encoder's counts: by its name, or as numbers are whole."""
-    return COUNTED if _COUNTS.search(trace.name) or not np.mod(trace.numbers(), 1).any() else ""
+    named = _COUNTS.search(apart(trace.name))
+    return COUNTED if named or not np.mod(trace.numbers(), 1).any() else ""
 
 
 def _doubt_counts(trace: Trace, said: bool) -> None:
@@ -166,11 +170,11 @@ def _doubt_counts(trace: Trace, said: bool) -> None:
     values = trace.numbers().astype(np.float64)
     if len(values) < 2 or np.mod(values, 1).any():
         return
-    back, one_way, apart = _turns(values)
-    if one_way and apart:
+    back, one_way, far = _turns(values)
+    if one_way and far:
         how = f"goes from {values[back[0]]:g} to {values[back[0] + 1]:g} between two samples, "
         how += f"{len(back)} times so, as a wheel's counts do that begin anew each turn"
-    elif _COUNTS.search(trace.name) and not said:
+    elif not said and _COUNTS.search(apart(trace.name)) and not _SPEED.search(apart(trace.name)):
         how = "is of whole numbers, and named as an encoder's counts"
     else:
         return

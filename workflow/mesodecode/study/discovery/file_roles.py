@@ -56,7 +56,9 @@ _FILMS = _FRAMES | {"camera", "cam", "imaging", "widefield", "wf", "exposures"}
 _UNITS = {"s", "ms", "us", "ns"}
 # Words of files that are of no frames of the movie, whatever their columns
 _OTHER = names.BEHAVIOR | names.CAMERAS | names.ROIS | {"video", "videos"}
-_ON_THE_MOUSE = names.CAMERAS - {"side"}  # a hemisphere has sides
+# Parts of a mouse, which name a stimulus or a state, too: whisker_stim, eye_open
+_PARTS = {"face", "eye", "body", "whisker", "dlc", "side"}
+_CAMERAS = {"cam", "camera", "video", "videos"}
 _RIGS = {"wheel", "treadmill", "encoder", "rotary", "behavior", "behaviour", "behav", "beh"}
 _MOVIE_WORDS = {word for word, rank in names.MADE.items() if rank >= 0}
 _MOVIE_WORDS |= {word for word in names.LIGHTS if word.isalpha()}
@@ -114,8 +116,13 @@ def by_role(
 
 def films_the_mouse(path: PurePosixPath) -> bool:
     """Whether a name or a folder speaks of a camera on the mouse: facecam/m1.tif, m1_pupil.tif."""
-    parts = (*path.parent.parts, path.stem)
-    return path.suffix.lower() != ".nwb" and any(names.words(one) & _ON_THE_MOUSE for one in parts)
+    said = [names.words(one) for one in (*path.parent.parts, path.stem)]
+    return path.suffix.lower() != ".nwb" and any(
+        words & (names.CAMERAS - _PARTS)
+        or (words & _PARTS and words & _CAMERAS)
+        or words in ({"face"}, {"eye"}, {"body"})
+        for words in said
+    )
 
 
 def _of_a_rig(path: PurePosixPath) -> bool:
