@@ -39,10 +39,9 @@ NAMES = [
 SYMMETRIC = ("min", "max", "minimum", "maximum", "allclose", "gcd", "transpose", "beta")
 SYMMETRIC += ("logaddexp",)
 GUARDS = ("strict", "frozen")  # of what does not happen
-FORGOTTEN = (
-    "strip rstrip lstrip lower upper casefold removesuffix replace sort_values dropna fillna"
-)
-FORGOTTEN = f"{FORGOTTEN} drop_duplicates unique clip round astype copy detach resolve".split()
+FORGOTTEN = ["strip", "rstrip", "lstrip", "lower", "upper", "casefold", "removesuffix", "replace"]
+FORGOTTEN += ["sort_values", "dropna", "fillna", "drop_duplicates", "unique", "clip", "round"]
+FORGOTTEN += ["astype", "copy", "detach", "resolve"]
 MODULES = ("np", "torch", "re", "shutil", "copy")  # of functions, not methods, of these names
 OTHER = dict(NAMES) | {b: a for a, b in NAMES} | {"sorted": "list", "abs": "float"}
 Part = tuple[ast.AST, str | None]  # a part of a file, and what it is mistaken for; None: forgotten

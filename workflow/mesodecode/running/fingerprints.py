@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import Any
 
 from mesodecode.base.files import UserError, in_order, is_zarr, matching, say, sha256, write_text
-from mesodecode.study.file_formats import SPOOLED
+from mesodecode.study.file_formats import is_spooled
 
 Source = str | Path | Sequence[str | Path]  # a path of the config: a file, folder, pattern or list
 READ = ((".tif", ".tiff"), (".npy",))  # what folders are read by, the first of which is there
@@ -48,13 +48,12 @@ def files_of(source: Source) -> list[tuple[str, Path]]:
     found = []
     for top in paths_of(source):
         top = top.parent if top.suffix.lower() == ".sifx" else top  # an index of files beside it
-        spooled = top.is_dir() and any(top.glob(SPOOLED))
         files = [top]
         if top.is_dir() and is_zarr(top):
             files = in_order(path for path in top.rglob("*") if path.is_file())
         elif top.is_dir():
             inside = [p for p in top.iterdir() if p.is_file() and not p.name.startswith(".")]
-            read = () if spooled else READ
+            read = () if is_spooled(top) else READ
             kinds = [[p for p in inside if p.suffix.lower() in kind] for kind in read]
             files = in_order(next(filter(None, kinds), inside))
         found += [(str(file.relative_to(top.parent)), file) for file in files]

@@ -85,6 +85,11 @@ SPOOLED = "*.[sS][iI][fF][xX]"  # the file of a folder that Andor's Solis spools
 BY_NAME = {one.name: one for one in FORMATS}
 
 
+def is_spooled(folder: Path) -> bool:
+    """Return whether a folder is one that Andor's Solis spooled frames to."""
+    return any(folder.glob(SPOOLED))
+
+
 def format_of(path: str | PurePath, what: str) -> str | None:
     """Return the name of the format that a file's suffix says, None if it cannot give `what`."""
     suffix = PurePath(path).suffix.lower()

@@ -144,7 +144,7 @@ def movie_files(path: str | Path) -> list[Path]:
     """Return the files that a movie's path stands for (see `open_movie`), in order of frames."""
     found = matching(path)
     if len(found) == 1 and (folder := found[0]).is_dir():
-        if is_zarr(folder) or any(folder.glob(file_formats.SPOOLED)):  # spooled by Andor's Solis
+        if is_zarr(folder) or file_formats.is_spooled(folder):
             return found
         inside = [p for p in folder.iterdir() if not p.name.startswith(".")]
         found = in_order(p for p in inside if p.suffix.lower() in (".tif", ".tiff"))
@@ -310,7 +310,7 @@ def _open_one(
 def _of_format(file: Path, asked: Asked) -> AbstractContextManager[Movie]:
     """Open a file by the reader of its format. Raises UserError if that takes less than is said."""
     if file.is_dir():
-        known = "Andor" if any(file.glob(file_formats.SPOOLED)) else "Zarr"
+        known = "Andor" if file_formats.is_spooled(file) else "Zarr"
     else:
         check_opens(file)
         known = file_formats.format_of(file, "movie")

@@ -190,8 +190,8 @@ def _turns(values: np.ndarray) -> tuple[np.ndarray, bool, bool]:
     size, jumps = np.abs(steps), np.abs(steps) > span / 2
     back = np.flatnonzero(jumps)
     one_way = abs(np.sign(steps[jumps]).sum()) == len(back) > 0
-    apart = len(back) > 1 and size[jumps].min() > 3 * size[~jumps].max(initial=0)
-    return back, bool(one_way), bool(apart)
+    far = len(back) > 1 and size[jumps].min() > 3 * size[~jumps].max(initial=0)
+    return back, bool(one_way), bool(far)
 
 
 def _say_noise(trace: Trace, velocity: np.ndarray, threshold: float) -> None:
@@ -309,9 +309,9 @@ def _check_laps(trace: Trace, way: np.ndarray, time: np.ndarray) -> None:
     Then it goes back by most of its range, always the same way, faster than any mouse or
     time and again far more than in any other step.
     """
-    back, one_way, apart = _turns(way)
+    back, one_way, far = _turns(way)
     fast = (np.abs(np.diff(way)[back]) > FASTEST * np.diff(time)[back]).all()
-    if one_way and (fast or apart):
+    if one_way and (fast or far):
         raise UserError(
             f"{trace.path}: {trace.name} goes from {way[back[0]]:.4g} to {way[back[0] + 1]:.4g} cm "
             f"between two samples, {back.size} times so: a position that begins anew in each lap? "

@@ -58,7 +58,7 @@ _UNITS = {"s", "ms", "us", "ns"}
 _OTHER = names.BEHAVIOR | names.CAMERAS | names.ROIS | {"video", "videos"}
 # Parts of a mouse, which name a stimulus or a state, too: whisker_stim, eye_open
 _PARTS = {"face", "eye", "body", "whisker", "dlc", "side"}
-_CAMERAS = {"cam", "camera", "video", "videos"}
+_FILMING = {"cam", "camera", "video", "videos"}
 _RIGS = {"wheel", "treadmill", "encoder", "rotary", "behavior", "behaviour", "behav", "beh"}
 _MOVIE_WORDS = {word for word, rank in names.MADE.items() if rank >= 0}
 _MOVIE_WORDS |= {word for word in names.LIGHTS if word.isalpha()}
@@ -119,7 +119,7 @@ def films_the_mouse(path: PurePosixPath) -> bool:
     said = [names.words(one) for one in (*path.parent.parts, path.stem)]
     return path.suffix.lower() != ".nwb" and any(
         words & (names.CAMERAS - _PARTS)
-        or (words & _PARTS and words & _CAMERAS)
+        or (words & _PARTS and words & _FILMING)
         or words in ({"face"}, {"eye"}, {"body"})
         for words in said
     )
