@@ -84,8 +84,8 @@ VERBS: dict[str, Row] = {
             "study.study.load": lambda path: Made(
                 "study",
                 [],
-                config={"target": "speed"},
-                decoders=dict.fromkeys("ab"),
+                config={"target": "speed", "variants": {"small": {}}},
+                decoders=dict.fromkeys(["a", "b", "best", "all"]),
                 variant={"a": None, "b": "small"}.get,
             )
         },

@@ -105,6 +105,11 @@ REFUSED = {
         {},
         "--test, --predictions and --decoder: give all three, or none",
     ),
+    "choose: a name": (
+        "choose --trained t.pt --valid v.h5 --decoder d --out o --history h",
+        {},
+        "--test, --predictions and --decoder: give all three, or none",
+    ),
     "choose: validation": (
         "choose --trained t.pt --valid v.h5 --validation v --out o --history h",
         {},
@@ -220,6 +225,16 @@ REFUSED = {
             "recordings.recording.target_of": PUPIL,
         },
         "stack-roi: of run and rest only, not of pupil; take train-roi",
+    ),
+    "stack-roi: seed": (
+        "stack-roi --recordings r.h5 --sets a+b --decoders d e=x --rnn gru --out o",
+        {},
+        "--decoders e=x: write NAME=SEED, a whole number from 0",
+    ),
+    "stack-roi: labels of another": (
+        "stack-roi --recordings r.h5 --sets a+b --decoders d --labels-of e:1=2 --rnn gru --out o",
+        {},
+        "--labels-of e:1=2: needs NAME:SESSION=OTHER, a name of --decoders",
     ),
 }
 

@@ -150,6 +150,11 @@ REFUSED = {
         ALL_THREE,
     ),
     "chance: null": ("chance --auc a.tsv --null n --out o", {}, "--null n: write NULL=DECODER"),
+    "chance: null of nothing": (
+        "chance --auc a.tsv --null n= --out o",
+        {},
+        "--null n=: write NULL=DECODER",
+    ),
     "chance: table": (
         "chance --auc a.tsv --null n=d --out o",
         {

@@ -790,7 +790,7 @@ WIRED = {
         | {
             "mesodecode.scores.multiverse_figure.draw": "drawn",
             "mesodecode.study.study.load": SimpleNamespace(
-                decoders={}, variant=str, config={"target": "states"}
+                decoders={}, variant=str, config={"target": "states", "variants": {}}
             ),
         },
         {"figure": "drawn", "prefix": "f"},
@@ -801,7 +801,7 @@ WIRED = {
         of("base.tables.read_table", "base.tables.read_scores", "scores.multiverse.families")
         | {
             "mesodecode.study.study.load": SimpleNamespace(
-                decoders={}, variant=str, config={"target": "states"}
+                decoders={}, variant=str, config={"target": "states", "variants": {}}
             )
         },
         {"auc": Path("a.tsv"), "shift": Path("s.tsv"), "kind": KINDS["states"]},

@@ -146,7 +146,7 @@ def test_verdicts():
         cohort_matrix.headlines(cohort_matrix.table(BOTH, COHORTS)), "cohorts_loss"
     )
     assert verdict == "loss" and "rig to lab 0.123 less" in text
-    assert "from lab to rig -0.010 less than after" in text and "in one mouse" in text
+    assert "from lab to rig 0.010 more than after" in text and "in one mouse" in text
     # no mouse was tested from its own cohort: no loss, and it is said why
     new = auc_of(("1+2", "x", 0.8), ("1+2", "y", 0.9), ("x+y", "1", 0.7))
     ((verdict, text),) = as_written(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from types import SimpleNamespace
 
 import numpy as np
@@ -142,7 +143,9 @@ def test_one_variant_in_common_says_nothing_of_which_family_is_higher():
     assert multiverse._against(rows, "linear", "roi") == ""
 
 
-def test_the_verb_takes_the_worst_verdict_of_a_mouse_and_what_was_chosen(tmp_path, monkeypatch):
+def test_the_verb_takes_the_worst_verdict_of_a_mouse_and_what_was_chosen(
+    tmp_path, monkeypatch, capsys
+):
     monkeypatch.setattr("mesodecode.base.plots.save", lambda *_, **__: None)  # tested by itself
     line = {"model": "logistic_regression"}
     config = {
@@ -169,6 +172,18 @@ def test_the_verb_takes_the_worst_verdict_of_a_mouse_and_what_was_chosen(tmp_pat
     assert made.loc[("linear", "a"), "qc"] == "warn"
     assert made.loc[("linear_small", "a"), "qc"] == "fail"
     assert made.loc[("best", "a"), "chosen"] == "linear"
+    (tmp_path / "y=1").mkdir()
+    words[words.index("--qc") + 1] = shutil.move(tmp_path / "qc.tsv", tmp_path / "y=1")
+    assert main([*map(str, words), "--out", f"{tmp_path}/o.tsv", "--figure", f"{tmp_path}/f"]) == 0
+    again = pd.read_csv(tmp_path / "o.tsv", sep="\t").set_index(["decoder", "test_mouse"])
+    assert again.equals(made)
+    words += ["--out", "o", "--figure", "f", "--adaptive"]
+    for word, why in (
+        ("best", "write DECODER=FILE"),
+        ("bets=x", f"no decoder 'bets' in {tmp_path / 's.json'}"),
+    ):
+        assert main([*map(str, words), word]) == 1
+        assert f"--adaptive {word}: {why}" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(("target", "chance"), [("pupil", 0.0), ("states", 0.5)])

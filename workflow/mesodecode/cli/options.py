@@ -64,6 +64,14 @@ def add_settings(parser: argparse.ArgumentParser, name: str) -> None:
         group.add_argument(flag, **options)
 
 
+def pair(flag: str, word: str, form: str) -> tuple[str, str]:
+    """Return both sides of a word NAME=VALUE of a flag. Raises UserError, with its `form`."""
+    name, _, value = word.partition("=")
+    if not (name and value):
+        raise UserError(f"{flag} {word}: write {form}")
+    return name, value
+
+
 def add_file(
     parser: argparse.ArgumentParser, flag: str, words: str, *, required: bool = True
 ) -> None:

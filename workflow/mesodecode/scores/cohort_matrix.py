@@ -105,7 +105,8 @@ def _lost(row: Mapping[str, float | str]) -> str:
     """Return the loss of a row in words, or that none is shown."""
     numbers = f"{abs(row['loss']):.3f}"
     if np.isnan(row["loss_low"]):
-        return f"{row['loss']:.3f} less than after training in their own cohort, in one mouse"
+        how = "more" if row["loss"] < 0 else "less"
+        return f"{numbers} {how} than after training in their own cohort, in one mouse"
     gained = row["loss_high"] < 0
     limits = (row["loss_low"], row["loss_high"])
     low, high = (-limits[1], -limits[0]) if gained else limits

@@ -97,7 +97,7 @@ def read_passed(args: argparse.Namespace) -> tuple[list[Passed], list[Passed]]:
     """Return the mice that validate and those that test."""
     from mesodecode.decoders.passed import Passed
 
-    if bool(args.test) != bool(args.predictions) or (args.predictions and not args.decoder):
+    if len({bool(args.test), bool(args.predictions), bool(args.decoder)}) > 1:
         raise UserError("--test, --predictions and --decoder: give all three, or none")
     if args.validation and not args.predictions:
         raise UserError("--validation: goes with --predictions; leave it out")

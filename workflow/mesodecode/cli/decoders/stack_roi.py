@@ -38,6 +38,10 @@ def run(args: argparse.Namespace) -> None:
     from mesodecode.study.targets import RUN
 
     settings = options.settings_of(args, "roi_rnn")
+    decoders = dict(_with_seed(word, settings["seed"]) for word in args.decoders)
+    for word in args.labels_of:
+        if word.partition(":")[0] not in decoders:
+            raise UserError(f"--labels-of {word}: needs NAME:SESSION=OTHER, a name of --decoders")
     if settings["drop"] or settings["precision"] != "float32":
         raise UserError("stack-roi: decoders with drop or precision: mixed train alone (train-roi)")
     device = resolve_device(args.device, args.threads)
@@ -46,14 +50,13 @@ def run(args: argparse.Namespace) -> None:
         raise UserError(f"stack-roi: of run and rest only, not of {target.name}; take train-roi")
     signals, _ = session_signals(recordings, settings)
     members = {}
-    for word in args.decoders:
-        name, _, seed = word.partition("=")
+    for name, seed in decoders.items():
         words = [w.partition(":")[2] for w in args.labels_of if w.startswith(f"{name}:")]
         labels = [one.labels for one in _label_donors.exchange(recordings, words)]
         for mice in args.sets:
             of_set = split_ids(mice)
             called = roi_stack.name_of(name, of_set)
-            members[called] = int(seed or settings["seed"]), of_set, labels
+            members[called] = seed, of_set, labels
     inputs = [*_training.fingerprint(recordings), *args.sets, *args.decoders, *args.labels_of]
     checkpoint = _training.checkpoint_of(
         args, lambda: _training.identity_of(settings, inputs, "stack_roi")
@@ -61,3 +64,11 @@ def run(args: argparse.Namespace) -> None:
     kept = roi_stack.fit(signals, members, settings, device, checkpoint)
     frames = frames_of(recordings, images=False)
     roi_stack.write(args.out, settings | frames, roi_names(recordings), kept)
+
+
+def _with_seed(word: str, seed: int) -> tuple[str, int]:
+    """Return the name and the seed of a word NAME or NAME=SEED."""
+    name, equals, own = word.partition("=")
+    if equals and not own.isdecimal():
+        raise UserError(f"--decoders {word}: write NAME=SEED, a whole number from 0")
+    return name, int(own) if equals else seed

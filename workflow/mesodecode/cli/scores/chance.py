@@ -43,9 +43,7 @@ def run(args: argparse.Namespace) -> None:
 
     nulls: dict[str, list[str]] = {}
     for pair in args.null:
-        null, equals, decoder = pair.partition("=")
-        if not equals:
-            raise UserError(f"--null {pair}: write NULL=DECODER")
+        null, decoder = options.pair("--null", pair, "NULL=DECODER")
         nulls.setdefault(decoder, []).append(null)
     shifts = args.shifts > 0 and args.predictions
     if not (nulls or shifts) or bool(shifts) != bool(args.shifts or args.predictions):

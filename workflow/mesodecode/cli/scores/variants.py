@@ -51,12 +51,16 @@ def run(args: argparse.Namespace) -> None:
         raise UserError(f"{args.config}: variants: no decoder is on one; name some there")
     worst: dict[str, Mapping[str, str]] = {}
     for word in args.qc:
-        name, _, path = word.rpartition("=")
+        name, _, path = word.partition("=")
+        if name not in study.config["variants"]:  # a path may have the sign, too
+            name, path = "", word
         table = read_table(path, qc.COLUMNS, qc.NUMBERS)
         worst[name] = table.groupby("mouse")["verdict"].agg(qc.worst).to_dict()
     chosen = {}
     for word in args.adaptive:
-        name, _, path = word.partition("=")
+        name, path = options.pair("--adaptive", word, "DECODER=FILE")
+        if name not in study.decoders:
+            raise UserError(f"--adaptive {word}: no decoder '{name}' in {args.config}")
         table = read_table(path, ["test_mouse", "decoder", "chosen"], ())
         taken = table[table["chosen"] == "True"]
         chosen[name] = dict(zip(taken["test_mouse"], taken["decoder"], strict=True))
