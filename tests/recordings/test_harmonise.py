@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from types import SimpleNamespace
 
 import h5py
 import numpy as np
@@ -189,6 +190,17 @@ def test_what_corrections_kept_of_each_frame_follows(tmp_path):
 def test_what_cannot_be_is_refused_in_one_line(tmp_path, capsys, words, said):
     assert run(recorded(tmp_path / "s.h5"), *words) is None
     assert said in (error := capsys.readouterr().err) and error.count("\n") == 1
+
+
+def test_means_of_a_long_recording_are_of_the_same_frames_to_its_end():
+    """Of values 0, 1, 2, …, which change by steps: their mean over [s, s + 1.25) by hand."""
+    starts = 1.25 * np.arange(2300)
+    of = SimpleNamespace(path="", shape=(2875, 1, 1), read_frames=lambda *_: np.zeros(1, np.uint8))
+    # begin at 0, 1.25, 2.5, 3.75 of five frames: shares 1 + 1/4, 3/4 + 1/2, 1/2 + 3/4, 1/4 + 1
+    next_one = np.array([0.25, 0.5, 0.75, 1.0])[np.arange(2300) % 4] / 1.25
+    expected = np.floor(starts) + next_one
+    means = harmonise.Resampled(of, starts, 1.25).means(np.arange(2875))
+    np.testing.assert_allclose(means, expected)
 
 
 def test_a_new_frame_has_of_each_recorded_one_what_lies_in_it():

@@ -390,6 +390,14 @@ def test_columns_signs_and_sessions():
     assert row["bootstrap_of"] == "mice and sessions"
     assert paired_tests.infer(table, by="decoder")["bootstrap_of"][0] == "mice and allocations"
     assert row["n_effective"] == pytest.approx(20 / row["design_effect"])
+    # of a mouse one of four allocations was made: it weighs as much as any other
+    made = (test.to_numpy() != "m1") | (VALID == 0)
+    fewer = table[np.tile(made, 2)]
+    means = mouse_tests.by_mouse((a - b)[made], test[made])
+    assert np.mean(means) != pytest.approx((a - b)[made].mean())
+    row = paired_tests.infer(fewer, by="decoder").iloc[0]
+    assert row["mean_difference"] == pytest.approx(np.mean(means))
+    assert row["mean_difference"] == pytest.approx((row["ci_low"] + row["ci_high"]) / 2)
 
 
 def test_a_test_that_could_not_be_made_counts_as_one_in_its_family():
