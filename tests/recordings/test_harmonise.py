@@ -193,14 +193,13 @@ def test_what_cannot_be_is_refused_in_one_line(tmp_path, capsys, words, said):
 
 
 def test_means_of_a_long_recording_are_of_the_same_frames_to_its_end():
-    """Of values 0, 1, 2, …, which change by steps: their mean over [s, s + 1.25) by hand."""
-    starts = 1.25 * np.arange(2300)
-    of = SimpleNamespace(path="", shape=(2875, 1, 1), read_frames=lambda *_: np.zeros(1, np.uint8))
-    # begin at 0, 1.25, 2.5, 3.75 of five frames: shares 1 + 1/4, 3/4 + 1/2, 1/2 + 3/4, 1/4 + 1
-    next_one = np.array([0.25, 0.5, 0.75, 1.0])[np.arange(2300) % 4] / 1.25
-    expected = np.floor(starts) + next_one
-    means = harmonise.Resampled(of, starts, 1.25).means(np.arange(2875))
-    np.testing.assert_allclose(means, expected)
+    """Of values 0, 1, 2, …: the mean over [s, s + 4/3), where 1024 new frames end in mid-frame."""
+    starts = 4 * np.arange(2300) / 3
+    of = SimpleNamespace(path="", shape=(3067, 1, 1), read_frames=lambda *_: np.zeros(1, np.uint8))
+    # begin at 0, 1 1/3, 2 2/3 of four frames: shares 1 + 1/3, 2/3 + 2/3, 1/3 + 1
+    expected = np.floor(starts) + np.array([1 / 4, 2 / 4, 3 / 4])[np.arange(2300) % 3]
+    means = harmonise.Resampled(of, starts, 4 / 3).means(np.arange(3067))
+    np.testing.assert_allclose(means, expected, atol=1e-9)
 
 
 def test_a_new_frame_has_of_each_recorded_one_what_lies_in_it():
