@@ -50,14 +50,15 @@ CHOSEN = (
 )
 CHOICE = {
     "recordings.recording.read_recordings": [
-        Made(f"{mouse}.h5", [], mouse=mouse, session=f"s{mouse[1]}") for mouse in ("m1", "m2", "m3")
+        Made(f"{mouse}.h5", [], mouse=mouse, session=f"s{mouse[1]}")
+        for mouse in ("m1", "m2", "m3", "m4")
     ],
     "decoders.predictions.read": lambda path: Made(
         str(path),
         [],
         allocation=path.stem,
         train_mice="m3",
-        valid_mouse="m2",
+        valid_mouse="m2+m4",
         test_mouse="m1",
         target=RUN,
         sessions={"s1": session(f"{path}:s1", "m1", 0.7)},
