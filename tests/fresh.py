@@ -23,6 +23,8 @@ ADDRESS = "FRESH_SERVER"  # of the server that was started for all workers
 
 def share() -> None:
     """Start the server, which ends with this process, for all that are started from now on."""
+    if hasattr(forkserver._forkserver, "_forkserver_authkey"):
+        return  # Python 3.14: a server answers the process alone that started it, one each then
     with mock.patch.dict(os.environ, PYTHONPATH=os.pathsep.join(sys.path)):
         forkserver.ensure_running()
     os.environ[ADDRESS] = forkserver._forkserver._forkserver_address
