@@ -9,6 +9,8 @@ from __future__ import annotations
 import json
 import os
 import re
+from collections import Counter
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -23,6 +25,38 @@ RESOURCES = {"gpu", "mem_mb", "runtime"}  # what a cluster is asked for beside t
 WITHOUT = {"benchmark", "fetch", "figures", "tables"}
 
 
+# Decoders of the same ROIs; allocations that differ in who tests; dates of when all are there;
+# sessions whose names are their seeds.
+TWICE = {"dropped_rois", "choose_epoch", "predictions_of_decoder", "simulate"}
+
+
+def jobs_of(text: str) -> Iterator[tuple[str, str, str]]:
+    """Yield of each job its rule, what is told of it, and its command in one line."""
+    for block in re.split(r"^(?=(?:local)?rule \w+:$)", text, flags=re.MULTILINE)[1:]:
+        run = re.search(r"\nShell command: (?!None)(.*?)(?=\n\n|\Z)", block, re.DOTALL)
+        rule = re.match(r"(?:local)?rule (\w+):", block)[1]
+        yield rule, block, " ".join(run[1].split()) if run else ""
+
+
+def alike(text: str) -> list[str]:
+    """Return the commands that two jobs of a rule share, whatever they call themselves.
+
+    Such as jobs on parts of something that all take the first of it.
+    """
+    seen = Counter()
+    for rule, block, line in jobs_of(text):
+        for told in re.findall(r"^    (?:output|log): (.*)$", block, re.MULTILINE):
+            for file in told.split(", "):
+                line = line.replace(file, "")
+        named = re.findall(r"^    wildcards: (.*)$", block, re.MULTILINE)
+        for value in re.findall(r"=([^,]+)", "".join(named)):
+            line = re.sub(rf"(?<!\S){re.escape(value)}(?!\S)", "", line)
+        seen[rule, line] += bool(line)
+    return sorted(
+        f"{rule}: {line}" for (rule, line), times in seen.items() if times > 1 and rule not in TWICE
+    )
+
+
 def rules_run(text: str) -> list[str]:
     """Return of each rule, for each set of its flags, the first job: what it runs after what.
 
@@ -30,11 +64,8 @@ def rules_run(text: str) -> list[str]:
     and last what makes it run again beside all that.
     """
     found: dict[tuple[str, ...], str] = {}
-    for block in re.split(r"^(?=(?:local)?rule \w+:$)", text, flags=re.MULTILINE)[1:]:
-        rule = re.match(r"(?:local)?rule (\w+):", block)[1]
+    for rule, block, line in jobs_of(text):
         read = re.search(r"^    input: (.*)$", block, re.MULTILINE)
-        run = re.search(r"\nShell command: (?!None)(.*?)(?=\n\n|\Z)", block, re.DOTALL)
-        line = " ".join(run[1].split()) if run else ""
         waited = [file for file in (read[1].split(", ") if read else ()) if file not in line]
         asked = re.search(r"^    resources: (.*)$", block, re.MULTILINE)[1].split(", ")
         asked = sorted(one for one in asked if one.partition("=")[0] in RESOURCES)
@@ -77,7 +108,9 @@ def test_rules_run_what_is_written(tmp_path, path):
     config = yaml.safe_load(path.read_text())
     sources(tmp_path, config)
     words = ["--cores", "9", "all", *(["export"] if "nwb" in config else [])]
-    found = rules_run(dry_run(tmp_path, *words, config=config, main="mains:told_params"))
+    told = dry_run(tmp_path, *words, config=config, main="mains:told_params")
+    assert alike(told) == []
+    found = rules_run(told)
     if os.environ.get("COMMANDS") == "write":
         parts = {p.stem: found if p == path else written(p.stem) for p in CONFIGS}
         text = "\n".join(f"# {name}\n" + "\n".join(lines) + "\n" for name, lines in parts.items())
