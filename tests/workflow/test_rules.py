@@ -113,7 +113,29 @@ def test_a_rule_has_the_code_of_its_verb_and_uses_all_else_that_it_is_given(rule
     params = given.partition("params:")[2]
     names = re.findall(r"^ {8,12}(\w+)=", params, re.M)
     unused = [name for name in names if f"params.{name}" not in RULES[rule]]
-    assert {*unused} <= {"code", "held"} or not shell
+    assert {*unused} <= {"code", "held", "order"} or not shell
+
+
+# Inputs in the order of the config.
+IN_ORDER = (
+    r"lists_of\(STUDY\.mice|=STUDY\.mouse_of"
+    r"|/\{\w+\}\.tsv.*=(STUDY\.decoders|COMPARISONS|INFERRED)"
+)
+# What these write has the order of allocations, or none.
+UNORDERED = {"choose_variant", "dropped_rois", "shift", "quality", "export"}
+
+
+def test_what_is_read_in_the_order_of_the_config_is_read_again_in_another():
+    """Snakemake compares inputs as sets: of an order a param has to speak."""
+    found = {
+        rule
+        for rule, text in RULES.items()
+        if re.search(IN_ORDER, text.partition("output:")[0], re.S)
+        or rule in ("recordings_of_mouse", "control_signals", "average", "hold_out")
+    }
+    said = {rule for rule, text in RULES.items() if re.search(r"^ {8,12}order=", text, re.M)}
+    assert len(found) > 15 and found - said <= UNORDERED
+    assert said <= found
 
 
 # Flags that are not called as what they are given.

@@ -26,6 +26,7 @@ rule average:
         mem_mb=grows(1000),
         runtime=grows(10),
     params:
+        order=lambda wildcards: members_of(wildcards.decoder),
         code=code_version("average"),
     message:
         "Averaging into {wildcards.decoder} on {wildcards.allocation}"

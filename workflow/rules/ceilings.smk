@@ -38,6 +38,7 @@ rule hold_out:
         valid=lambda wildcards, input: flag_if("--valid", input.valid),
         dropped=dropped_flag,
         settings=held_out_settings,
+        order=sessions_with("train"),
         held=held(first_weights),
         code=code_version("hold_out"),
     message:

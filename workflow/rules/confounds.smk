@@ -37,6 +37,7 @@ rule control_signals:
             for kind in CONTROL_MASKS
         ),
         held=held(control_inputs),
+        order=lambda wildcards: STUDY.mice[wildcards.mouse],
         code=code_version("control_signals"),
     message:
         "Taking control signals from the recordings of mouse {wildcards.mouse}"

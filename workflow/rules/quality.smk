@@ -67,6 +67,8 @@ if STUDY.decoders and SCORED.name == "run":
         log:
             RESULTS / "logs/quality_table.log",
         localrule: True
+        params:
+            order=list(STUDY.decoders),
         message:
             "Joining the quality of all decoders"
         shell:

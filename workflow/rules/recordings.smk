@@ -130,6 +130,7 @@ if STUDY.config["areas"] == "common":
             names=lambda wildcards: json.dumps(
                 {s: n for s in STUDY.mouse_of if (n := area_names(s))}, sort_keys=True
             ),
+            order=list(STUDY.mouse_of),
             code=code_version("common_areas"),
         message:
             "Finding the areas that all recordings have"
@@ -198,6 +199,7 @@ rule recordings_of_mouse:
     localrule: True
     params:
         time=TIME,
+        order=lambda wildcards: STUDY.mice[wildcards.mouse],
     message:
         "Listing the recordings of mouse {wildcards.mouse}"
     shell:
@@ -224,6 +226,7 @@ rule cohort:
         mem_mb=grows(1000),
         runtime=grows(10),
     params:
+        order=list(STUDY.mice),
         code=code_version("cohort"),
     message:
         "Listing the recordings"
@@ -259,6 +262,7 @@ rule qc:
     params:
         prefix=RESULTS / "figures/qc",
         settings=options.as_flags(STUDY.config["qc"], "qc"),
+        order=list(STUDY.mouse_of),
         code=code_version("qc"),
     message:
         "Checking the quality of the recordings"
@@ -286,6 +290,7 @@ rule roi_correlation:
         runtime=grows(10),
     params:
         baseline=correlation_baseline(),
+        order=list(STUDY.mice),
         prefix=RESULTS / "figures/roi_correlation",
         code=code_version("roi_correlation"),
     message:

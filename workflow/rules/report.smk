@@ -91,6 +91,7 @@ rule cohort_figure:
     params:
         recordings=RESULTS / "recordings",
         prefix=RESULTS / "figures/cohort",
+        order=list(STUDY.mice),
         code=code_version("cohort_figure"),
     message:
         "Drawing the cohort"

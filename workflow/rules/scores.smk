@@ -214,6 +214,8 @@ rule comparisons:
     log:
         RESULTS / "logs/comparisons.log",
     localrule: True
+    params:
+        order=list(COMPARISONS),
     message:
         "Joining the comparisons"
     shell:
@@ -233,6 +235,8 @@ rule inference:
     log:
         RESULTS / "logs/inference.log",
     localrule: True
+    params:
+        order=list(INFERRED),
     message:
         "Joining the tests with mice as the unit"
     shell:

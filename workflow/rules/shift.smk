@@ -32,6 +32,7 @@ if SHIFTED:
             mem_mb=grows(4000),
             runtime=grows(120),
         params:
+            order=list(STUDY.mice),
             code=code_version("image_shift"),
         message:
             "Comparing the images of all sessions"

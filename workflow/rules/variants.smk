@@ -32,6 +32,7 @@ if STUDY.config["variants"]:
         params:
             prefix=str(RESULTS / "variants/{variant}/qc"),
             settings=options.as_flags(STUDY.config["qc"], "qc"),
+            order=list(STUDY.mouse_of),
             code=code_version("qc"),
         message:
             "Checking the quality of the recordings of {wildcards.variant}"
