@@ -6,6 +6,7 @@ import itertools
 import json
 import re
 import shlex
+import subprocess
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -453,3 +454,12 @@ def test_a_changed_input_is_followed_but_where_something_else_tells_of_changes()
     ]
     found = {str(path.relative_to(rules)): len(names) for path, names in named if names}
     assert found == {"setup.smk": 1, "functions/decoders.smk": 1}
+
+
+def test_the_shell_of_a_job_outlives_the_signal_that_ends_its_verb():
+    """SLURM signals both: as it is, a shell would die and the job be over before the checkpoint."""
+    text = (ROOT / "workflow/rules/setup.smk").read_text()
+    prefix = re.search(r"^shell\.prefix\((.*?)^\)$", text, re.S | re.M)[1]
+    trap = re.search(r'"(trap [^"]*; )"\n$', prefix)[1]
+    word = f"{trap} kill -TERM $$; echo written"
+    assert subprocess.run(["bash", "-c", word], capture_output=True).stdout == b"written\n"
