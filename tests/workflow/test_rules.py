@@ -357,6 +357,22 @@ def test_files_are_compared_with_the_record_of_what_was_made_of_them():
     assert compared("s1") == ""  # of those nothing is said
 
 
+@pytest.mark.parametrize(("changed", "followed"), [(None, ""), ("s1 bin", "s1 bin"), ("s1", "s1")])
+def test_each_variant_follows_the_files_of_its_own(changed, followed):
+    """And says by its revision that they are others than those of its recording."""
+    named = dict.fromkeys(("s1", "s1 bin"))
+    known = {name: SimpleNamespace(same=name != changed, revision=f"r of {name}") for name in named}
+    world = {
+        "compared": lambda *of: known[" ".join(filter(None, of))],
+        "ancient": lambda paths: ("as it is", paths),
+    }
+    as_compared = function("as_compared", **world)
+    revision_flag = function("revision_flag", **world)
+    assert all(revision_flag(*name.split()) == f"--revision=r of {name}" for name in named)
+    found = {name: as_compared(["p"], *name.split()) for name in named}
+    assert found == {name: ["p"] if name == followed else ("as it is", ["p"]) for name in named}
+
+
 def test_every_list_is_there_only_while_its_files_are():
     kept = []
     function(
