@@ -17,6 +17,7 @@ from urllib.parse import quote
 
 from mesodecode import __version__
 from mesodecode.base.files import UserError, sha256
+from mesodecode.export.current import current
 
 NAME = "ro-crate-metadata.json"  # of the specification
 CRATE = "https://w3id.org/ro/crate/1.1"
@@ -49,7 +50,8 @@ def describe(
     """
     if not all((study / name).is_file() for name in ("config.json", "report.html")):
         raise UserError(f"{study}: no config.json and report.html there; run the study first")
-    paths = sorted({path for pattern in KEPT for path in study.glob(pattern) if _is_kept(path)})
+    paths = {path for pattern in KEPT for path in study.glob(pattern) if _is_kept(path)}
+    paths = sorted(current(study, paths))
     files = [_file(path, study) for path in paths]
     inputs = list(_inputs(study))
     software = [_software("Python", platform.python_version()), *_libraries()]
@@ -128,7 +130,7 @@ def _file(path: Path, study: Path) -> dict[str, Any]:
 
 def _inputs(study: Path) -> Iterable[dict[str, Any]]:
     """Yield the files that recordings were made of, as their records have them."""
-    for record in sorted((study / "sources").glob("[!.]*.json")):
+    for record in sorted(current(study, (study / "sources").glob("[!.]*.json"))):
         try:
             sources = json.loads(record.read_bytes())["sources"]
             for kind, source in sources.items():

@@ -29,10 +29,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> None:
     from mesodecode.base.files import UserError, in_order, write_text
     from mesodecode.export import manuscript
+    from mesodecode.export.current import current
 
     paths = list(args.files)
     if args.study is not None:
         found = in_order((args.study / "tables").glob("*.tsv"))
+        if (args.study / "config.json").is_file():
+            found = current(args.study, found)
         if not found:
             raise UserError(f"{args.study / 'tables'}: no tables (.tsv) there; run the study first")
         paths += found

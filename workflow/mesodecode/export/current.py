@@ -1,0 +1,113 @@
+"""Which files of a study's folder are results of its config as it is now.
+
+Nothing is deleted when a config is edited: tables of an analysis that is no longer asked for, and
+models of a decoder that has another name or of a mouse that was taken out, stay where they are.
+"""
+
+import json
+import re
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+from mesodecode.base.files import UserError
+from mesodecode.base.tables import read_table
+from mesodecode.study import session_ids, targets
+
+# Folders below a study's own, and what names the files in each: a key of `_names`.
+NAMED = {
+    **dict.fromkeys(("models", "predictions"), ("model", "allocation")),
+    **dict.fromkeys(("nwb", "sources", "figures/qc"), ("session",)),
+    **dict.fromkeys(("tables/quality", "tables/quality_curves", "tables/shift"), ("model",)),
+    **dict.fromkeys(("tables/comparisons", "tables/inference"), ("comparison",)),
+}
+# Beginnings of names in figures/ and tables/ -> what follows: a name, whole.
+BEGINNINGS = {"loss_": "model", "quality_": "model", "importance_": "importance"}
+BEGINNINGS |= {f"{kind.table}_": "comparison" for kind in targets.KINDS.values()}
+OF_MAPS = re.compile("_(signed|times|sides|checks|mice|sessions)$")
+OF_RUN = ("quality", "quality_curves", "calibration", "prediction_sets", "chance", "reproduction")
+
+
+def current(study: Path, paths: Iterable[Path]) -> list[Path]:
+    """Return those of `paths`, all below results/{study}, that its config.json still asks for.
+
+    What is of no known kind is kept. Raises UserError for a config that is none.
+    """
+    try:
+        config = dict(json.loads((study / "config.json").read_bytes()))
+    except (ValueError, TypeError):
+        raise UserError(
+            f"{study / 'config.json'}: no config that a run wrote; run the study again"
+        ) from None
+    names, gone = _names(study, config), _gone(config)
+    return [path for path in paths if _is_current(path.relative_to(study), names, gone)]
+
+
+def _names(study: Path, config: Mapping[str, Any]) -> dict[str, set[str]]:
+    """Return kind -> names that the config has of it; of kinds left out nothing is known."""
+    found = {"model": {*config.get("decoders", {}), *config.get("models", {})}}
+    if config.get("kind") == "encoding" or "mice" not in config:
+        return found if config.get("models") else {}
+    found["session"] = {s for ids in session_ids.included(config).values() for s in ids}
+    found["importance"] = {*config.get("importance", {})}
+    found["comparison"] = _compared(config)
+    if (table := study / "allocations.tsv").is_file():
+        found["allocation"] = {*read_table(table, ["allocation"], numbers=())["allocation"]}
+    return found
+
+
+def _compared(config: Mapping[str, Any]) -> set[str]:
+    """Return the comparisons that there are figures of: all decoders where none are compared."""
+    lines = config.get("comparisons", {})
+    return {*lines, *([] if any("source" not in line for line in lines.values()) else ["all"])}
+
+
+def _gone(config: Mapping[str, Any]) -> set[str]:
+    """Return the names of tables and figures of all decoders that the config does not ask for."""
+    if "mice" not in config:
+        return set()
+    gone: set[str] = set()
+    for kind in targets.KINDS.values():
+        if kind.name != targets.kind_named(config.get("target", "run")).name:
+            gone |= {kind.table, f"session_{kind.table}", f"target_{kind.table}"}
+            gone |= {f"{kind.table}_{name}" for name in _compared(config)}
+            gone |= {"confusion"} if kind.name == "states" else set()
+            if kind.name == "run":
+                gone |= {*OF_RUN, *(f"quality_{name}" for name in config.get("decoders", {}))}
+    labels = {line.get("labels", "own") for line in config.get("decoders", {}).values()}
+    shifted, cohorts = config.get("shift", {}).get("decoders"), config.get("cohorts")
+    asked = {
+        ("shift", "image_shift"): shifted,
+        ("cohorts",): cohorts,
+        ("cohort_shift",): cohorts and shifted,
+        ("variants",): config.get("variants"),
+        ("confounds",): config.get("confounds", {}).get("decoders"),
+        ("ceilings", "ceilings_gaps"): config.get("ceilings", {}).get("decoders"),
+        ("chance",): labels - {"own"} or config.get("circular_shifts"),
+        ("reproduction",): config.get("reproduction"),
+        ("comparisons", "inference"): config.get("comparisons"),
+    }
+    return gone.union(*(names for names, wanted in asked.items() if not wanted))
+
+
+def _is_current(path: Path, names: Mapping[str, set[str]], gone: set[str]) -> bool:
+    """Tell whether a path below a study's folder has no name that is gone."""
+    top, folder = path.parts[0], path.parent.as_posix()
+    stem = re.sub(r"(\.history|\.epoch)$", "", path.stem)
+    if top in ("models", "predictions") and len(path.parts) == 3:
+        kinds, words = NAMED[top], (path.parts[1], stem)
+    elif path.parent.name in gone:
+        return False
+    elif folder in NAMED:
+        kinds, words = NAMED[folder], (stem,)
+    elif folder in ("tables", "figures"):
+        if stem in gone:
+            return False
+        begin = next((b for b in BEGINNINGS if stem.startswith(b)), None)
+        kinds = (BEGINNINGS[begin],) if begin else ()
+        words = (stem.removeprefix(begin or ""),)
+        if begin == "importance_" and words[0] not in names.get("importance", ()):
+            words = (OF_MAPS.sub("", words[0]),)
+    else:
+        return True
+    return all(word in names.get(kind, {word}) for kind, word in zip(kinds, words, strict=False))
