@@ -16,7 +16,8 @@ def written(folder, text, name="t.csv"):
 
 
 @pytest.mark.parametrize(
-    ("name", "between"), [("t.csv", ","), ("t.tsv", "\t"), ("t.txt", "\t"), ("t", ";")]
+    ("name", "between"),
+    [("t.csv", ","), ("t.csv", ";"), ("t.tsv", "\t"), ("t.txt", "\t"), ("t", ";")],
 )
 def test_names_stay_as_written_and_numbers_become_numbers(tmp_path, name, between):
     lines = [" test_mouse ", "auc", "note"], ["01", "0.5", "nan"], ["null", "", "1"]
@@ -34,6 +35,10 @@ def test_names_stay_as_written_and_numbers_become_numbers(tmp_path, name, betwee
         ("a,auc\nx,0.5\ny,high\n", "line 3: auc is 'high'; it must be a number"),
         ("a,auc\nx,0.5\ny,1.2\n", "line 3: auc is 1.2, but an AUC is between 0 and 1; correct"),
         ("a,auc\nx,0.5\ny,-0.1\n", "line 3: auc is -0.1, but an AUC is between 0 and 1; correct"),
+        ("a;auc\nx;0,5\n", "line 2: auc is '0,5'; it must be a number with a decimal point"),
+        ("a,auc\n1,x,0.5\n2,y,high\n", "line 3: auc is 'high'; it must be a number"),  # of R
+        ("a,auc\n1,x,2\n2,y,0.5\n", "line 2: auc is 2,"),
+        ("a,auc\n1,2,x,0.5\n", "rows have 2 cells more than the header; name all columns"),
         ("\na,auc\n\nx,0.5\n \ny,high\n", "line 6: auc is 'high'"),
         ("\na,auc\n\nx,0.5\n \ny,2\n", "line 6: auc is 2,"),
         ("a,auc\nx,50\ny,100\nz,\n", "line 2: auc is 50, .*percent: divide by 100"),
@@ -52,6 +57,13 @@ def test_a_table_that_cannot_be_right_is_refused_by_its_line(tmp_path, text, wor
         read_table(written(tmp_path, text), ["auc"])
     assert str(caught.value).startswith(f"{tmp_path / 't.csv'}: ")
     assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("text", ["a,auc\n1,x,0.5\n2,y,1\n", "a,auc\nx,0.5,\ny,1,\n"])
+def test_names_of_rows_and_separators_at_their_ends_move_no_column(tmp_path, text):
+    table = read_table(written(tmp_path, text), ["auc"])
+    assert table.to_dict("list") == {"a": ["x", "y"], "auc": [0.5, 1]}
+    assert table.index.tolist() == [0, 1]
 
 
 def test_a_table_whose_columns_nothing_parts_needs_a_suffix(tmp_path):

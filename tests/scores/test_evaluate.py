@@ -82,6 +82,11 @@ BAD_SESSIONS = [
     (session([0, 1], [0.5, np.nan]), "1 probabilities are not between 0 and 1 (the first is nan)"),
     (session([0, 1], [-0.25, 1.0]), "1 probabilities are not between 0 and 1 (the first is -0.25)"),
     (session([0, 1], [0.5, 0.5], frame=[5, 4]), "frame numbers must increase"),
+    (
+        session([0, 1], [0.5, 0.5], frame=np.array([5, 4], np.uint32)),
+        "frame numbers must increase",
+    ),
+    (session([0, 1], [0.5, 0.5], frame=[4, 4.5]), "frame numbers must be whole, not 4.5"),
     (session([0, 1], [0.5, 0.5], frame=[4, 4]), "frame numbers must increase"),
     (session([0, 1], [0.5, 0.5], mouse="1"), "mouse 1 is not a test mouse (5)"),
 ]
@@ -102,6 +107,33 @@ def test_impossible_predictions_are_neither_written_nor_read(tmp_path, bad, word
             file["s1"][key] = getattr(bad, key)
     with pytest.raises(UserError, match="session s1"):
         predictions.read(path)
+
+
+@pytest.mark.parametrize(
+    ("text", "frame", "truth"),
+    [(np.bytes_, "f8", "f8"), (lambda text: np.array([text], object), "u4", "?")],
+)
+def test_files_of_matlab_and_r_are_read_as_those_of_here(tmp_path, text, frame, truth):
+    path = tmp_path / "p.h5"
+    made().write(path)
+    expected = predictions.read(path)
+    with h5py.File(path, "a") as file:
+        for name in (*predictions.ATTRIBUTES, "protocol"):
+            file.attrs[name] = text(file.attrs[name])
+        for group in file.values():
+            group.attrs["mouse"] = text(group.attrs["mouse"])
+            for key, dtype in (("frame", frame), ("label", truth)):
+                values = group[key][()].astype(dtype)
+                del group[key]
+                group[key] = values
+    found = predictions.read(path)
+    for name in (*predictions.ATTRIBUTES, "protocol"):
+        assert getattr(found, name) == getattr(expected, name)
+    for name, item in found.sessions.items():
+        assert item.mouse == "5"
+        for key in ("frame", "label"):
+            array, other = getattr(item, key), getattr(expected.sessions[name], key)
+            assert array.dtype == other.dtype and array.tolist() == other.tolist()
 
 
 PX, NAMED = Target("pupil", unit="px"), Target("states", ("rest", "walk", "groom"))

@@ -142,6 +142,12 @@ def _no_space(error: Exception, part: Path) -> int | None:
     return None
 
 
+def text_of(value: object) -> str:
+    """Return an attribute of a file (HDF5) as text, which MATLAB writes as bytes, R as an array."""
+    one = value.item() if getattr(value, "size", None) == 1 else value
+    return one.decode() if isinstance(one, bytes) else str(one)
+
+
 def write_text(path: str | Path, text: str) -> None:
     """Write a text file in UTF-8, as `atomic_path` does: whole or not at all."""
     with atomic_path(path) as part:

@@ -25,6 +25,8 @@ def read_table(
 ) -> pd.DataFrame:
     """Read a CSV or TSV file (by its suffix, else by its first line); names stay as written.
 
+    Semicolons are found under any suffix, and names of rows, as R writes them, are left out.
+
     The columns `numbers` become numbers, an empty cell or "nan" NaN; names of columns lose blanks
     around them. Raises UserError if the file is not such a table, lacks one of `columns` or holds
     no row, for a cell that is not a number, and for an AUC that is not between 0 and 1.
@@ -38,6 +40,7 @@ def read_table(
         ) from None
     table.columns = table.columns.str.strip()
     _check_header(path)
+    table = _without_names_of_rows(table, path)
     for name in columns:
         if name not in table.columns:
             raise UserError(f"{path}: no column {name}; the columns are {', '.join(table.columns)}")
@@ -51,6 +54,7 @@ def read_table(
             row = int(np.argmax(wrong))
             raise UserError(
                 f"{path}: line {_line(path, row)}: {name} is {text[row]!r}; it must be a number"
+                + " with a decimal point" * ("," in str(text[row]))
             )
         if name == "auc":
             _check_aucs(number, path)
@@ -80,6 +84,23 @@ def header(path: str | Path) -> list[str]:
     except (ValueError, csv.Error):
         return []  # no table: `read_table` says so
     return [name.strip() for name in names]
+
+
+def _without_names_of_rows(table: pd.DataFrame, path: Path) -> pd.DataFrame:
+    """Return a table whose rows have as many cells as its header.
+
+    Where they have one more, pandas takes the first for the row's name, which it is in tables of R;
+    but where the last is empty throughout, each row ends in a separator.
+    """
+    if isinstance(table.index, pd.RangeIndex) or table.empty:
+        return table
+    if table.index.nlevels > 1:
+        raise UserError(
+            f"{path}: rows have {table.index.nlevels} cells more than the header; name all columns"
+        )
+    if not table.iloc[:, -1].fillna("").str.strip().eq("").all():
+        return table.reset_index(drop=True)
+    return table.reset_index().iloc[:, :-1].set_axis(table.columns, axis=1)
 
 
 def _line(path: Path, row: int) -> int:
@@ -118,7 +139,9 @@ def write_table(table: pd.DataFrame, path: str | Path, digits: int = 6) -> None:
 
 def _separator(path: Path) -> str:
     known = {".csv": ",", ".tsv": "\t"}.get(path.suffix.lower())
-    if known:
-        return known
     with open(path, encoding="utf-8-sig") as file:
-        return csv.Sniffer().sniff(file.readline(), delimiters=",\t;").delimiter
+        line = next((line for line in file if line.strip()), "")
+    # Where the comma is decimal, spreadsheets write semicolons between cells of a .csv.
+    if known and (known in line or ";" not in line):
+        return known
+    return csv.Sniffer().sniff(line, delimiters=",\t;").delimiter

@@ -17,7 +17,7 @@ from pathlib import Path
 import h5py
 import numpy as np
 
-from mesodecode.base.files import UserError, atomic_path
+from mesodecode.base.files import UserError, atomic_path, text_of
 from mesodecode.base.windows import tell_short
 from mesodecode.study import protocols
 from mesodecode.study.allocation import Allocation, split_ids
@@ -104,9 +104,17 @@ def session_of(group: h5py.Group, target: Target, mouse: str | None = None) -> S
     `mouse`: whose it is, where the group does not say so.
     """
     made = [group[name][()] for name in target.datasets]
-    frame, truth = group["frame"][()], group[target.kind.truth][()]
+    frame = _exactly(group["frame"][()], "i8")
+    truth = _exactly(group[target.kind.truth][()], target.kind.dtype)
     made = np.stack(made, 1) if target.states else made[0]
-    return SessionPredictions(mouse or str(group.attrs["mouse"]), frame, truth, made)
+    return SessionPredictions(mouse or text_of(group.attrs["mouse"]), frame, truth, made)
+
+
+def _exactly(values: np.ndarray, dtype: str) -> np.ndarray:
+    """Return values in the type that files have here, where it can hold those of other tools."""
+    with np.errstate(invalid="ignore"):
+        made = np.asarray(values).astype(dtype)
+    return made if np.array_equal(made, values) else values
 
 
 def bind(
@@ -140,8 +148,8 @@ def read(path: str | Path, *, of_any: bool = False) -> Predictions:
         raise FileNotFoundError(f"{path}: no such predictions file; run the decoder first")
     try:
         with h5py.File(path, "r") as file:
-            about = {name: str(file.attrs[name]) for name in ATTRIBUTES}
-            about["protocol"] = str(file.attrs.get("protocol", protocols.TRANSDUCTIVE))
+            about = {name: text_of(file.attrs[name]) for name in ATTRIBUTES}
+            about["protocol"] = text_of(file.attrs.get("protocol", protocols.TRANSDUCTIVE))
             target = Target.of_attributes(file.attrs)
             sessions = {name: session_of(group, target) for name, group in file.items()}
     except (OSError, KeyError, TypeError, ValueError) as error:
@@ -188,11 +196,13 @@ def _fault(session: SessionPredictions, test_mice: list[str], target: Target) ->
         shapes[2] = shapes[0]
     if len(shapes[0]) != 1 or len(set(shapes)) != 1:
         return f"frame, label and probability must be (n,) of one length, not {shapes}"
-    if (np.diff(frame) <= 0).any():
+    if (frame[1:] <= frame[:-1]).any():  # np.diff of unsigned numbers is never below 0
         return "frame numbers must increase: a frame is there twice or out of order"
     if target.kind.name == "regression":
         wrong = sum(int((~np.isfinite(array)).sum()) for array in (label, probability))
         return f"{wrong} values or predictions are no finite numbers" if wrong else None
+    if (frame % 1 != 0).any():  # so written for NaN
+        return f"frame numbers must be whole, not {frame[frame % 1 != 0][0]}"
     codes = range(max(2, target.outputs))
     if not np.isin(label, codes).all():
         known = "0 or 1" if target == RUN else f"0 to {codes[-1]}"
