@@ -136,6 +136,20 @@ def test_nadeau_bengio_by_hand():
 def test_ratio_counts_mice():
     assert paired_tests._test_train_ratio(toy()) == 1 / 3  # 5 mice, 1 tests, 1 validates
     assert paired_tests._test_train_ratio(toy(train_mice="x+y")) == 1 / 2
+    uneven = toy(train_mice=["x+y+z"] * 20 + ["x+y"] * 20)
+    found = paired_tests.infer(pd.concat([uneven[20:], uneven[:20]]), by="decoder").iloc[0]
+    for table in (uneven, toy(train_mice="x+y")):  # whichever row is the first
+        row = paired_tests.infer(table, by="decoder").iloc[0]
+        assert row["p_nadeau_bengio"] == pytest.approx(found["p_nadeau_bengio"])
+    third = pd.concat([toy()[:20].assign(decoder="c", train_mice="x"), toy(train_mice="x+y+z")])
+    row = paired_tests.infer(third, by="decoder", only=["a", "b"]).iloc[0]
+    expected = paired_tests.infer(toy(), by="decoder").iloc[0]
+    assert row["p_nadeau_bengio"] == expected["p_nadeau_bengio"]
+    other = toy(study="y")
+    other[["valid_mouse", "test_mouse"]] = "n" + other[["valid_mouse", "test_mouse"]]
+    assert paired_tests._test_train_ratio(pd.concat([toy(study="x"), other])) == 1 / 3
+    with pytest.raises(UserError, match="20 rows have no value in column train_mice; fill them in"):
+        paired_tests._test_train_ratio(toy(train_mice=[""] * 20 + ["x+y"] * 20))
     valid = ["b+c", "c+d", "d+e", "e+a", "a+b"]
     several = pd.DataFrame({"test_mouse": [*"abcde"], "valid_mouse": valid})
     assert paired_tests._test_train_ratio(several) == 1 / 2  # two validate
@@ -353,7 +367,7 @@ def test_chance_by_shifts_reads_the_predictions(tmp_path):
         bound = predictions.bind("gru", allocation, {f"{mouse}1": session})
         bound.write(tmp_path / f"gru/{allocation.id}.h5")
         rows.append(("gru", allocation.id, roc_auc(label, probability)))
-    rows.append(("null", "x", 0.5))
+    rows += [("null", one, 0.5) for _, one, _ in rows]
     table = pd.DataFrame(rows, columns=["decoder", "allocation", "auc"])
     table.to_csv(tmp_path / "auc.csv", index=False)
     words = ("--auc", tmp_path / "auc.csv", "--predictions", tmp_path, "--null", "null=gru")
@@ -464,6 +478,28 @@ def test_chance_counts_permutations_not_allocations():
     assert (row["n_null"], row["p"], row["smallest_p"]) == (3, 1 / 4, 1 / 4)
     assert (row["null_mean"], row["null_max"]) == (pytest.approx(0.65), pytest.approx(0.85))
     assert "which cannot go below 0.25 (draws: 3; 19 reach .05" in as_read(row["sentence"])
+
+
+@pytest.mark.parametrize(
+    ("nulls", "rows", "words"),
+    [
+        (["n1", "n1"], [], "decoder n1 is given twice for gru; give each null once"),
+        (["gru"], [], "decoder gru is given twice for gru"),
+        (["n2"], [("n2", "x", np.nan), ("n2", "y", 0.5)], "decoder n2: 1 of 2 AUCs are missing"),
+        (["n2"], [("n2", "x", 0.5)], "decoders gru and n2 were not tested in the same allocations"),
+        (["n2"], [("n2", one, 0.5) for one in "xyy"], "in the same allocations, each once; leave"),
+    ],
+)
+def test_what_is_no_draw_of_chance_is_refused(nulls, rows, words):
+    both = [(name, one, 0.5) for name in ("gru", "n1") for one in "xy"]
+    table = pd.DataFrame(both + rows, columns=["decoder", "allocation", "auc"])
+    with pytest.raises(UserError, match=words):
+        chance_tests.permuted_labels(table, {"gru": nulls})
+
+
+def test_frames_of_one_state_have_no_chance():
+    with pytest.raises(UserError, match="gru: all test frames of an allocation are run, or all re"):
+        chance_tests.chance_row("gru", "shifts", np.nan, [0.5, 0.5], "")
 
 
 @pytest.mark.parametrize(("nulls", "few"), [(18, True), (19, False)])

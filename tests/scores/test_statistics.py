@@ -141,6 +141,11 @@ def test_families_in_which_protocols_are_mixed_are_left_out_and_said(tmp_path, c
         with pytest.raises(UserError, match=r"different protocols \(a is strict, b is transd"):
             compare(*line, "--only", "b", "a")
         compare(*line, "--only", "b", "a", "--across-protocols")
+    numbers = three.assign(frame_rate=three["decoder"].map({"a": 10, "b": 30, "c": 20}))
+    write_table(numbers, path)
+    by_rate = [*plain[:3], "frame_rate", *plain[4:], "--only", "10", "30"]
+    with pytest.raises(UserError, match=r"different protocols \(10 is strict, 30 is transd"):
+        compare(*by_rate)
     # decoders in the order of the table, protocols of one in their own
     several = ["transductive", "strict", "strict"] + ["few-shot"] * 3
     write_table(mixed[::-1].assign(protocol=several), path)

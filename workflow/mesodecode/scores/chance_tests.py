@@ -32,7 +32,8 @@ def permuted_labels(table: pd.DataFrame, nulls: Mapping[str, Sequence[str]]) -> 
     A permutation gives one value of the null, its mean AUC: its allocations share its labels and
     are no further draws. Sessions keep none of their own labels, so the true order is not among
     the permutations; the p is that of them all but for this.
-    Raises UserError for a decoder that the table lacks.
+    Raises UserError for a decoder that the table lacks, one that is given twice, a missing AUC, and
+    decoders that were not tested in the same allocations.
     """
     means = table.groupby("decoder", sort=False)["auc"].mean()
     rows = []
@@ -40,10 +41,28 @@ def permuted_labels(table: pd.DataFrame, nulls: Mapping[str, Sequence[str]]) -> 
         missing = [name for name in (decoder, *others) if name not in means]
         if missing:
             raise UserError(f"no decoder {missing[0]}; in the table: {', '.join(means.index)}")
+        _check_draws(table, decoder, others)
         few = "; 19 reach .05: add decoders like it with other seeds"
         note = few if len(others) < 19 else ""
         rows.append(chance_row(decoder, "permuted labels", means[decoder], means[others], note))
     return pd.concat(rows, ignore_index=True)
+
+
+def _check_draws(table: pd.DataFrame, decoder: str, others: Sequence[str]) -> None:
+    """Raise UserError unless each of `others` is one draw of what `decoder` is compared with."""
+    names = [decoder, *others]
+    if twice := [name for name in names if names.count(name) > 1]:
+        raise UserError(f"decoder {twice[0]} is given twice for {decoder}; give each null once")
+    found = {name: table[table["decoder"] == name] for name in names}
+    for name, rows in found.items():
+        if missing := int(rows["auc"].isna().sum()):
+            raise UserError(f"decoder {name}: {missing} of {len(rows)} AUCs are missing")
+        tested = (sorted(one.get("allocation", [])) for one in (rows, found[decoder]))
+        if len({*map(tuple, tested)}) > 1:
+            raise UserError(
+                f"decoders {decoder} and {name} were not tested in the same allocations, each "
+                "once; leave rows that both have"
+            )
 
 
 def shifts_of(session: str, n: int, draws: int) -> np.ndarray:
@@ -91,7 +110,15 @@ def circular_shift(
 def chance_row(
     decoder: str, kind: str, observed: float, null: Sequence[float], note: str
 ) -> pd.DataFrame:
-    """Return a row of `COLUMNS`; `kind` says what the null values are of, `note` what to mind."""
+    """Return a row of `COLUMNS`; `kind` says what the null values are of, `note` what to mind.
+
+    Raises UserError if there is no AUC, as of frames of one state.
+    """
+    if np.isnan([observed, *null]).any():
+        raise UserError(
+            f"{decoder}: all test frames of an allocation are run, or all rest, so that it has no "
+            "AUC; leave it out of the table"
+        )
     p, smallest = empirical_p(observed, null)
     words = f"{decoder}: mean AUC {observed:.3f}, {np.mean(null):.3f} with {kind}; p = {p:.3g}, "
     words += f"which cannot go below {smallest:.3g} (draws: {len(null)}{note})"

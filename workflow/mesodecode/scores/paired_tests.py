@@ -43,8 +43,7 @@ def infer(
     two decoders do not share or have twice, and for allocations with several test mice.
     """
     _check_mice(table)
-    ratio = _test_train_ratio(table)
-    table = of_studies(table, by)
+    given, table = table, of_studies(table, by)
     sessions = None if sessions is None else of_studies(sessions, by)
     published = published_tests.compare(table, by=by, only=only, name=name)
     paired = _paired(table, by, list(dict.fromkeys([*published["a"], *published["b"]])))
@@ -57,6 +56,7 @@ def infer(
         sessions = means.unstack(by).rename(columns=str).reset_index()
     rows = []
     for pair in published.to_dict("records"):
+        ratio = _test_train_ratio(given[given[by].astype(str).isin([pair["a"], pair["b"]])])
         row = _compare(paired, pair["a"], pair["b"], ratio)
         row |= _bootstrap(paired, sessions, pair["a"], pair["b"])
         means = {key: pair[key] for key in ("family", "a", "b", "mean_a", "mean_b")}
@@ -149,9 +149,17 @@ def _paired(table: pd.DataFrame, by: str, groups: list[str]) -> pd.DataFrame:
 
 
 def _test_train_ratio(table: pd.DataFrame) -> float:
-    """Return test mice over training mice; where those are not named, all other mice train."""
+    """Return test mice over training mice, of the allocations with fewest of these.
+
+    Where they are not named, all other mice of the study train.
+    """
     if "train_mice" in table:
-        return 1 / len(split_ids(str(table["train_mice"].iloc[0])))
+        named = table["train_mice"].astype(str).str.strip()
+        if unnamed := int(named.isin(["", "nan"]).sum()):
+            raise UserError(f"{unnamed} rows have no value in column train_mice; fill them in")
+        return 1 / min(len(split_ids(mice)) for mice in named.unique())
+    if "study" in table and table["study"].nunique() > 1:
+        return max(_test_train_ratio(rows) for _, rows in table.groupby("study"))
     valid = len(split_ids(str(table["valid_mouse"].iloc[0])))
     mice = set(
         split_ids(join_ids(table[["test_mouse", "valid_mouse"]].astype(str).to_numpy().flat))

@@ -73,7 +73,7 @@ def check_protocols(table: pd.DataFrame, by: str, only: Sequence[str] | None, ac
 
     if not {"protocol", by} <= {*table.columns}:
         return
-    groups = table[table[by].isin(only)] if only else table
+    groups = table[table[by].astype(str).isin(only)] if only else table
     found = {
         str(name): " and ".join(sorted(rows["protocol"].unique()))
         for name, rows in groups.groupby(by, sort=False)
