@@ -10,6 +10,7 @@ from mesodecode import cli
 from mesodecode.base.files import UserError
 from mesodecode.export import ro_crate
 from mesodecode.export.current import current
+from mesodecode.report import given
 
 CONFIG = {
     "mice": {"a": ["a1"], "b": ["b1", "b2"], "c": ["c1"]},
@@ -96,3 +97,10 @@ def test_crates_and_tables_of_a_study_have_nothing_of_an_earlier_config(study, c
     assert not named & {"tables/ceilings.tsv", "models/old/x.pt", "z1.tif"}
     assert cli.main(["tables", "--study", str(study), "--out", str(study / "out")]) in (None, 0)
     assert [path.name for path in (study / "out").iterdir()] == ["auc.md"]
+
+
+def test_a_report_of_folders_has_no_table_or_figure_that_is_not_asked_for(study):
+    for word in ("shift", "ceilings", "variants", "loss_cnn"):
+        (study / f"{word}.svg").write_text("")
+    assert {*given.find_figures(CONFIG, [study])} == {"shift", "loss_cnn"}
+    assert {*given.find_figures(CONFIG, [study / "ceilings.svg"])} == {"ceilings"}  # by its name

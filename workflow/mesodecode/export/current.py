@@ -12,7 +12,7 @@ from typing import Any
 
 from mesodecode.base.files import UserError
 from mesodecode.base.tables import read_table
-from mesodecode.study import session_ids, targets
+from mesodecode.study import not_asked, session_ids, targets
 
 # Folders below a study's own, and what names the files in each: a key of `_names`.
 NAMED = {
@@ -25,7 +25,6 @@ NAMED = {
 BEGINNINGS = {"loss_": "model", "quality_": "model", "importance_": "importance"}
 BEGINNINGS |= {f"{kind.table}_": "comparison" for kind in targets.KINDS.values()}
 OF_MAPS = re.compile("_(signed|times|sides|checks|mice|sessions)$")
-OF_RUN = ("quality", "quality_curves", "calibration", "prediction_sets", "chance", "reproduction")
 
 
 def current(study: Path, paths: Iterable[Path]) -> list[Path]:
@@ -39,7 +38,7 @@ def current(study: Path, paths: Iterable[Path]) -> list[Path]:
         raise UserError(
             f"{study / 'config.json'}: no config that a run wrote; run the study again"
         ) from None
-    names, gone = _names(study, config), _gone(config)
+    names, gone = _names(study, config), not_asked.not_asked(config)
     return [path for path in paths if _is_current(path.relative_to(study), names, gone)]
 
 
@@ -50,44 +49,10 @@ def _names(study: Path, config: Mapping[str, Any]) -> dict[str, set[str]]:
         return found if config.get("models") else {}
     found["session"] = {s for ids in session_ids.included(config).values() for s in ids}
     found["importance"] = {*config.get("importance", {})}
-    found["comparison"] = _compared(config)
+    found["comparison"] = not_asked.compared(config)
     if (table := study / "allocations.tsv").is_file():
         found["allocation"] = {*read_table(table, ["allocation"], numbers=())["allocation"]}
     return found
-
-
-def _compared(config: Mapping[str, Any]) -> set[str]:
-    """Return the comparisons that there are figures of: all decoders where none are compared."""
-    lines = config.get("comparisons", {})
-    return {*lines, *([] if any("source" not in line for line in lines.values()) else ["all"])}
-
-
-def _gone(config: Mapping[str, Any]) -> set[str]:
-    """Return the names of tables and figures of all decoders that the config does not ask for."""
-    if "mice" not in config:
-        return set()
-    gone: set[str] = set()
-    for kind in targets.KINDS.values():
-        if kind.name != targets.kind_named(config.get("target", "run")).name:
-            gone |= {kind.table, f"session_{kind.table}", f"target_{kind.table}"}
-            gone |= {f"{kind.table}_{name}" for name in _compared(config)}
-            gone |= {"confusion"} if kind.name == "states" else set()
-            if kind.name == "run":
-                gone |= {*OF_RUN, *(f"quality_{name}" for name in config.get("decoders", {}))}
-    labels = {line.get("labels", "own") for line in config.get("decoders", {}).values()}
-    shifted, cohorts = config.get("shift", {}).get("decoders"), config.get("cohorts")
-    asked = {
-        ("shift", "image_shift"): shifted,
-        ("cohorts",): cohorts,
-        ("cohort_shift",): cohorts and shifted,
-        ("variants",): config.get("variants"),
-        ("confounds",): config.get("confounds", {}).get("decoders"),
-        ("ceilings", "ceilings_gaps"): config.get("ceilings", {}).get("decoders"),
-        ("chance",): labels - {"own"} or config.get("circular_shifts"),
-        ("reproduction",): config.get("reproduction"),
-        ("comparisons", "inference"): config.get("comparisons"),
-    }
-    return gone.union(*(names for names, wanted in asked.items() if not wanted))
 
 
 def _is_current(path: Path, names: Mapping[str, set[str]], gone: set[str]) -> bool:

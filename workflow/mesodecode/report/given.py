@@ -1,12 +1,12 @@
 """The tables and figures that a report is given, in files or folders: known by their names."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
 from mesodecode.base.files import UserError
 from mesodecode.report.sections import SECTIONS, names
-from mesodecode.study import targets
+from mesodecode.study import not_asked, targets
 
 FOLDERS = ("qc",)  # of figures that are named by a session alone
 
@@ -25,7 +25,7 @@ def read_tables(config: Mapping[str, Any], given: Iterable[str | Path]) -> dict[
         for pattern, read in section.tables.items()
         for name in names([pattern], config)
     }
-    files = by_name(given, readers, "table", (".tsv", ".csv"))
+    files = by_name(given, readers, "table", (".tsv", ".csv"), not_asked.not_asked(config))
     if missing := [f"{name}.tsv" for name in needed if name not in files]:
         raise UserError(f"--tables: no {', '.join(missing)} among them; every report needs these")
     return {name: readers[name](path) for name, path in files.items()}
@@ -34,17 +34,21 @@ def read_tables(config: Mapping[str, Any], given: Iterable[str | Path]) -> dict[
 def find_figures(config: Mapping[str, Any], given: Iterable[str | Path]) -> dict[str, Path]:
     """Return name -> file of the figures that sections show. Raises UserError as `by_name`."""
     wanted = names([name for section in SECTIONS for name in section.figures], config)
-    return by_name(given, wanted, "figure", (".svg", ".png"))
+    return by_name(given, wanted, "figure", (".svg", ".png"), not_asked.not_asked(config))
 
 
 def by_name(
-    given: Iterable[str | Path], wanted: Iterable[str], kind: str, suffixes: tuple[str, ...]
+    given: Iterable[str | Path],
+    wanted: Iterable[str],
+    kind: str,
+    suffixes: tuple[str, ...],
+    left: Collection[str] = (),
 ) -> dict[str, Path]:
     """Return name -> file of files and of folders that hold some; of two of a name, the first.
 
     The name is the file's without its suffix, such as ``auc`` of tables/auc.tsv; with its folder if
     that is one of FOLDERS. Of a folder, files with `suffixes` that are `wanted`, the first of
-    the suffixes first.
+    the suffixes first, but for those named in `left`, of an earlier config.
     Raises UserError for a file given that is none of `wanted`; `kind` is what the error calls it.
     """
     wanted, found = set(wanted), {}
@@ -54,6 +58,8 @@ def by_name(
         for file in inside if folders else [path]:
             folder = f"{file.parent.name}/" if file.parent.name in FOLDERS else ""
             name = folder + file.stem
+            if folders and name in left:
+                continue
             if name in wanted:
                 found.setdefault(name, file)
             elif not folders:

@@ -1,0 +1,42 @@
+"""Tables and figures that a config does not ask for, which an earlier one may have left."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from mesodecode.study import targets
+
+OF_RUN = ("quality", "quality_curves", "calibration", "prediction_sets", "chance", "reproduction")
+
+
+def compared(config: Mapping[str, Any]) -> set[str]:
+    """Return the comparisons that there are figures of: all decoders where none are compared."""
+    lines = config.get("comparisons", {})
+    return {*lines, *([] if any("source" not in line for line in lines.values()) else ["all"])}
+
+
+def not_asked(config: Mapping[str, Any]) -> set[str]:
+    """Return the names of tables and figures of all decoders that the config does not ask for."""
+    if "mice" not in config:
+        return set()
+    gone: set[str] = set()
+    for kind in targets.KINDS.values():
+        if kind.name != targets.kind_named(config.get("target", "run")).name:
+            gone |= {kind.table, f"session_{kind.table}", f"target_{kind.table}"}
+            gone |= {f"{kind.table}_{name}" for name in compared(config)}
+            gone |= {"confusion"} if kind.name == "states" else set()
+            if kind.name == "run":
+                gone |= {*OF_RUN, *(f"quality_{name}" for name in config.get("decoders", {}))}
+    labels = {line.get("labels", "own") for line in config.get("decoders", {}).values()}
+    shifted, cohorts = config.get("shift", {}).get("decoders"), config.get("cohorts")
+    asked = {
+        ("shift", "image_shift"): shifted,
+        ("cohorts",): cohorts,
+        ("cohort_shift",): cohorts and shifted,
+        ("variants",): config.get("variants"),
+        ("confounds",): config.get("confounds", {}).get("decoders"),
+        ("ceilings", "ceilings_gaps"): config.get("ceilings", {}).get("decoders"),
+        ("chance",): labels - {"own"} or config.get("circular_shifts"),
+        ("reproduction",): config.get("reproduction"),
+        ("comparisons", "inference"): config.get("comparisons"),
+    }
+    return gone.union(*(names for names, wanted in asked.items() if not wanted))
