@@ -698,6 +698,16 @@ def test_what_does_not_fit_is_refused():
     needs = r"frames of shape {} and labels \(20,\); need \(T, H, W\) and \(T,\)"
     refusal(needs.format(r"\(20, 32\)"), frames=frames[:, 0])
     refusal(needs.format(r"\(20, 32, 32, 1\)"), frames=frames[..., None])
+    for wrong in (-1, 2, 255, np.nan):
+        words = rf"labels: \d+ are {wrong}.* or others; need 0 to 1"
+        refusal(words, labels=np.where(labels, wrong, 0))
+    words = ["rest", "run"]
+    refusal("labels: 20 are .* need 0 to 1", labels=np.array(words)[labels.astype(int)])
+    refusal(r"segment of shape \(19,\) and labels \(20,\)", segment=labels[1:])
+    found = [
+        cutout_importance(cnn, frames, made, masks) for made in (labels, labels.astype(object))
+    ]
+    assert found[0].equals(found[1])
     refusal("same value", frames=frames * 0)
     refusal("mask '1': covers nothing", masks=masks.areas & (np.arange(3) != 1)[:, None, None])
 

@@ -364,6 +364,29 @@ def test_the_decoder_is_left_as_it_was():
     assert all(torch.equal(before[name], now) for name, now in decoder.state_dict().items())
 
 
+def test_arrays_may_lie_in_memory_as_they_like():
+    decoder, (windows, background) = make("gru"), data()
+    expected, _ = deep_shap(decoder, windows, background)
+    back = windows.numpy()[:, ::-1].copy()[:, ::-1]
+    for array in (back, windows.numpy().astype(">f4")):
+        assert torch.equal(deep_shap(decoder, array, background)[0], expected)
+
+
+@pytest.mark.filterwarnings("ignore:.*weight_norm:FutureWarning")
+def test_what_a_decoder_keeps_of_its_calls_does_not_hinder():
+    decoder, (windows, background) = make("gru"), data()
+    expected, _ = deep_shap(decoder, windows, background)
+    decoder.head = nn.utils.weight_norm(decoder.head)
+    decoder.kept = decoder(windows)
+    found, _ = deep_shap(decoder, windows, background)
+    torch.testing.assert_close(found, expected, rtol=0, atol=1e-6)
+    decoder.list_kept = [decoder.kept * 2]
+    with pytest.raises(
+        UserError, match=r"decoder: it cannot be copied .*; leave out what it keeps"
+    ):
+        deep_shap(decoder, windows, background)
+
+
 # --- anyone's network --------------------------------------------------------------------------
 
 
@@ -618,6 +641,14 @@ def test_one_of_several_outputs_is_that_output_alone(output):
         np.testing.assert_allclose(found, expected, rtol=0, atol=1e-12)
     with pytest.raises(UserError, match="index 3: the decoder has 3 outputs, 0 to 2"):
         deep_shap(decoder, windows, background, output=output, index=3)
+
+
+def test_one_of_outputs_that_are_put_together_is_explained():
+    windows, background = data(dtype=torch.float64)
+    decoder = anyones(then=lambda made: torch.cat((-made, made), 1))
+    found, _ = deep_shap(decoder, windows, background, index=1)
+    expected, _ = deep_shap(anyones(), windows, background)
+    np.testing.assert_allclose(found, expected, rtol=0, atol=1e-12)
 
 
 def test_numbers_in_order_of_size_have_no_rule():

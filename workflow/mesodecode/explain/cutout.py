@@ -44,13 +44,19 @@ def cutout_importance(
     """Score masks by what a decoder loses on a movie in memory; see `cutout_session`.
 
     frames (T, H, W) in camera counts, normalised here as everywhere: (x - temporal mean of the
-    pixel) / SD of the whole stack; labels (T,) 0 rest, 1 run; segment (T,), equal within a segment,
+    pixel) / SD of the whole stack; labels (T,) 0 rest, 1 run, or codes of states from 0, or the
+    values of a trace, of options' `target`; segment (T,), equal within a segment,
     or None; options, all others of `cutout_session`.
     """
     frames, labels = np.asarray(frames), np.asarray(labels)
     if frames.ndim != 3 or labels.shape != frames.shape[:1]:
         raise UserError(
             f"frames of shape {frames.shape} and labels {labels.shape}; need (T, H, W) and (T,)"
+        )
+    labels = _checked(labels, options.get("target", RUN))
+    if segment is not None and np.shape(segment) != labels.shape:
+        raise UserError(
+            f"segment of shape {np.shape(segment)} and labels {labels.shape}; need (T,)"
         )
     sd = float(frames.std(dtype=np.float64))
     if not sd > 0:
@@ -70,6 +76,18 @@ def cutout_importance(
         frames=frames,
     )
     return cutout_session(decoder, movie, masks, feed="memory", **options)
+
+
+def _checked(labels: np.ndarray, target: Target) -> np.ndarray:
+    """Return labels (T,) of a target. Raises UserError for one that it cannot have."""
+    if target.kind.name == "regression":
+        wrong, needs = labels[~np.isfinite(labels.astype(float))], "finite numbers"
+    else:
+        codes = range(max(2, target.outputs))
+        wrong, needs = labels[~np.isin(labels, codes)], f"{codes[0]} to {codes[-1]}"
+    if len(wrong):
+        raise UserError(f"labels: {len(wrong)} are {wrong[0]} or others; need {needs}")
+    return labels.astype(float if target.kind.name == "regression" else int)
 
 
 def cutout_session(

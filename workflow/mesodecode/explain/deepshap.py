@@ -24,6 +24,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.overrides import TorchFunctionMode
@@ -179,7 +180,7 @@ class Explained(nn.Module):
             network = recurrent.recurrent(rnn, layers, readout, self.index or 0)
             try:
                 missed = (recurrent.outputs(network, windows) - expected).abs().max().item()
-            except RuntimeError:  # layers that do not fit each other as this assumes
+            except (RuntimeError, IndexError):  # layers that do not fit each other as this assumes
                 return None
             found.setdefault(missed, network)
         least = min(found)
@@ -231,6 +232,8 @@ def prepare(
     axes = "frames, height, width" if of_frames else "frames, signals"
     inputs = {"windows": windows, "background": background}
     for name, given in inputs.items():
+        if isinstance(given, np.ndarray):  # torch takes no other order of bytes, nor steps back
+            given = np.ascontiguousarray(given, given.dtype.newbyteorder("="))
         tensor = torch.as_tensor(given).detach().to(weight.device, dtype)
         if tensor.ndim != 3 + of_frames or 0 in tensor.shape:
             raise UserError(f"{name}: need (number, {axes}), got {tuple(tensor.shape)}")
@@ -251,13 +254,30 @@ def prepare(
             "background: one window only; values would say how a window differs from that one, "
             "not from what is usual. Draw at least 2, better hundreds, of the training windows"
         )
-    network = copy.deepcopy(decoder).to(dtype).eval().requires_grad_(False)
+    network = _copied(decoder).to(dtype).eval().requires_grad_(False)
     for part in network.modules():
         if isinstance(part, CNNDecoder):
             part.passed_in = None  # a reduced type, which cannot be complete
     explained = Explained(_OfFrames(network) if of_frames else network, output, index)
     _look(explained, torch.cat((windows[:2], background[:2])))
     return explained, windows, background
+
+
+def _copied(decoder: nn.Module) -> nn.Module:
+    """Return a copy of a decoder. Raises UserError if it holds what cannot be copied."""
+    # What a module keeps of its last call, or makes anew at each (weight_norm), torch copies not.
+    made = {
+        id(one): one.detach()
+        for part in decoder.modules()
+        for one in vars(part).values()
+        if isinstance(one, Tensor) and not one.is_leaf
+    }
+    try:
+        return copy.deepcopy(decoder, made)
+    except Exception as error:  # of anyone's classes
+        raise UserError(
+            f"decoder: it cannot be copied ({first_line(error)}); leave out what it keeps of calls"
+        ) from error
 
 
 @torch.no_grad()
