@@ -110,10 +110,10 @@ def test_impossible_predictions_are_neither_written_nor_read(tmp_path, bad, word
 
 
 @pytest.mark.parametrize(
-    ("text", "frame", "truth"),
-    [(np.bytes_, "f8", "f8"), (lambda text: np.array([text], object), "u4", "?")],
+    ("text", "frame", "truth", "made_of"),
+    [(np.bytes_, "f8", "f8", "f2"), (lambda text: np.array([text], object), "u4", "?", ">f4")],
 )
-def test_files_of_matlab_and_r_are_read_as_those_of_here(tmp_path, text, frame, truth):
+def test_files_of_matlab_and_r_are_read_as_those_of_here(tmp_path, text, frame, truth, made_of):
     path = tmp_path / "p.h5"
     made().write(path)
     expected = predictions.read(path)
@@ -122,7 +122,7 @@ def test_files_of_matlab_and_r_are_read_as_those_of_here(tmp_path, text, frame, 
             file.attrs[name] = text(file.attrs[name])
         for group in file.values():
             group.attrs["mouse"] = text(group.attrs["mouse"])
-            for key, dtype in (("frame", frame), ("label", truth)):
+            for key, dtype in (("frame", frame), ("label", truth), ("probability", made_of)):
                 values = group[key][()].astype(dtype)
                 del group[key]
                 group[key] = values
@@ -131,9 +131,10 @@ def test_files_of_matlab_and_r_are_read_as_those_of_here(tmp_path, text, frame, 
         assert getattr(found, name) == getattr(expected, name)
     for name, item in found.sessions.items():
         assert item.mouse == "5"
-        for key in ("frame", "label"):
+        for key in ("frame", "label", "probability"):
             array, other = getattr(item, key), getattr(expected.sessions[name], key)
-            assert array.dtype == other.dtype and array.tolist() == other.tolist()
+            assert array.dtype == other.dtype
+            assert array.tolist() == pytest.approx(other.tolist(), abs=1e-3)
 
 
 PX, NAMED = Target("pupil", unit="px"), Target("states", ("rest", "walk", "groom"))

@@ -104,6 +104,8 @@ def session_of(group: h5py.Group, target: Target, mouse: str | None = None) -> S
     `mouse`: whose it is, where the group does not say so.
     """
     made = [group[name][()] for name in target.datasets]
+    # no less than float32: means of float16 are rounded, and 0 and 1 may be truth values
+    made = [one.astype(np.promote_types(one.dtype, "f4"), copy=False) for one in made]
     frame = _exactly(group["frame"][()], "i8")
     truth = _exactly(group[target.kind.truth][()], target.kind.dtype)
     made = np.stack(made, 1) if target.states else made[0]
