@@ -479,3 +479,13 @@ def test_the_shell_of_a_job_outlives_the_signal_that_ends_its_verb():
     trap = re.search(r'"(trap [^"]*; )"\n$', prefix)[1]
     word = f"{trap} kill -TERM $$; echo written"
     assert subprocess.run(["bash", "-c", word], capture_output=True).stdout == b"written\n"
+
+
+def test_a_decoder_whose_settings_are_searched_for_trains_alone():
+    lines = {name: SimpleNamespace(name=name) for name in ("gru", "searched", "dropping")}
+    study = SimpleNamespace(decoders=lines, config={"stack": True, "tune": {"searched": {}}})
+    named = {"STUDY": study, "stacks": SimpleNamespace(may_stack=lambda d: d.name != "dropping")}
+    for stack, expected in ((True, ["gru"]), (False, [])):
+        study.config["stack"] = stack
+        exec(f"STACKED{FUNCTIONS['STACKED']}]", named)
+        assert [one.name for one in named["STACKED"]] == expected
