@@ -45,6 +45,9 @@ def test_names_stay_as_written_and_numbers_become_numbers(tmp_path, name, betwee
         ("a,auc\nx,50\ny,101\n", "line 2: auc is 50, .*; correct the table"),
         ("a,auc\nx,50\ny,0.5\nz,1\n", "line 2: auc is 50, .*; correct the table"),
         ("auc\n50\n60\n0.5\n1\n", "line 2: auc is 50, .*; correct the table"),  # half of them
+        ("a,auc\n,\n\nx,0.5\n,\ny,2\n", "line 6: auc is 2,"),
+        ("a,auc\n,\n", "the table has no rows; check what wrote it"),
+        ("a auc\nx 2\n", "line 2: auc is 2,"),
         ("a,auc\n", "the table has no rows; check what wrote it"),
         ("a,x\n1,2\n", "no column auc; the columns are a, x"),
         ("auc, a,a\n1,2,3\n", "two columns are called a; rename one"),
@@ -64,6 +67,25 @@ def test_names_of_rows_and_separators_at_their_ends_move_no_column(tmp_path, tex
     table = read_table(written(tmp_path, text), ["auc"])
     assert table.to_dict("list") == {"a": ["x", "y"], "auc": [0.5, 1]}
     assert table.index.tolist() == [0, 1]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "test_mouse,auc,\n01,0.5,\n,,\nx,,\n , ,\n,,\n",  # Excel's, below and right of the cells
+        "test_mouse,auc,\n01,0.5\n,,\nx\n",
+        '"test_mouse" "auc" "n"\n"1" "01" 0.5 ""\n"2" "x" NA "a b"\n',  # of R's write.table
+        "test_mouse   auc\n\n01 0.5\nx   NA\n",
+        "test_mouse\tauc\n01\t0.5\nx\t\n".encode("utf-16"),  # Excel's Unicode text
+    ],
+)
+@pytest.mark.parametrize("name", ["t.csv", "t.txt"])
+def test_tables_of_spreadsheets_and_of_r_have_the_rows_that_say_something(tmp_path, text, name):
+    path = written(tmp_path, text, name)
+    assert header(path)[:2] == ["test_mouse", "auc"]
+    table = read_table(path, ["test_mouse"])
+    assert table["test_mouse"].tolist() == ["01", "x"] and table.index.tolist() == [0, 1]
+    np.testing.assert_array_equal(table["auc"], [0.5, np.nan])
 
 
 def test_a_table_whose_columns_nothing_parts_needs_a_suffix(tmp_path):

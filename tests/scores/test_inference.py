@@ -171,6 +171,7 @@ def test_icc_and_design_effect_by_hand():
     assert mouse_tests.design_effect(0.5, list("xxxy")) == pytest.approx(1 + 1.5 * 0.5)  # 10 / 4
     assert mouse_tests.design_effect(-0.2, list("xxyy")) == 1
     assert mouse_tests.design_effect(np.nan, list("xyz")) == 1
+    assert np.isnan(mouse_tests.design_effect(np.nan, list("xxx")))  # nothing is known of mice
     # 3 and 2 values of means 2 and 8 about 4.4: MSB 3 · 2.4² + 2 · 3.6², MSW (8 + 2) / 3
     found = mouse_tests.mean_squares([0, 2, 4, 7, 9], list("xxxyy"))
     assert found == pytest.approx((43.2, 10 / 3, 5 - 13 / 5))
@@ -242,6 +243,7 @@ def test_bootstrap_is_that_of_plain_loops():
     np.testing.assert_allclose(found, slow_bootstrap(mice, 4000), atol=0.08)
     assert found == mouse_tests.hierarchical_bootstrap(mice)  # the same seed
     assert mouse_tests.hierarchical_bootstrap([[0.1, 0.1], [0.1]]) == pytest.approx((0.1, 0.1))
+    assert np.isnan(mouse_tests.hierarchical_bootstrap([[0.1, 0.2, 0.3]])).all()  # of one mouse
 
 
 def slow_mixed(y: np.ndarray) -> float:

@@ -5,7 +5,6 @@ import itertools
 from collections.abc import Iterable
 from pathlib import Path
 
-import numpy as np
 import pandas as pd
 
 from mesodecode.base.files import UserError, atomic_path, one_line
@@ -25,7 +24,9 @@ def read_table(
 ) -> pd.DataFrame:
     """Read a CSV or TSV file (by its suffix, else by its first line); names stay as written.
 
-    Semicolons are found under any suffix, and names of rows, as R writes them, are left out.
+    Semicolons and blanks between cells are found under any suffix, UTF-16 by its first bytes. Names
+    of rows, as R writes them, are left out, as are rows of nothing but empty cells; cells that a
+    short row lacks are empty.
 
     The columns `numbers` become numbers, an empty cell or "nan" NaN; names of columns lose blanks
     around them. Raises UserError if the file is not such a table, lacks one of `columns` or holds
@@ -33,14 +34,22 @@ def read_table(
     """
     path = Path(path)
     try:
-        table = pd.read_csv(path, sep=_separator(path), dtype=str, keep_default_na=False)
+        separator = _separator(path)
+        table = pd.read_csv(
+            path,
+            sep=r"\s+" if separator == " " else separator,
+            encoding=_encoding(path),
+            dtype=str,
+            keep_default_na=False,
+        )
     except (ValueError, csv.Error) as error:  # pandas' parser errors are ValueErrors
         raise UserError(
             f"{path}: not a CSV or TSV table ({one_line(error)}); check the file"
         ) from None
     table.columns = table.columns.str.strip()
     _check_header(path)
-    table = _without_names_of_rows(table, path)
+    table = _without_names_of_rows(table, path).fillna("")
+    table = table[table.apply(lambda column: column.str.strip()).ne("").any(axis=1)]
     for name in columns:
         if name not in table.columns:
             raise UserError(f"{path}: no column {name}; the columns are {', '.join(table.columns)}")
@@ -51,7 +60,7 @@ def read_table(
         number = pd.to_numeric(text, errors="coerce")
         wrong = number.isna() & ~text.str.lower().isin(["", "nan", "na"])
         if wrong.any():
-            row = int(np.argmax(wrong))
+            row = wrong.idxmax()
             raise UserError(
                 f"{path}: line {_line(path, row)}: {name} is {text[row]!r}; it must be a number"
                 + " with a decimal point" * ("," in str(text[row]))
@@ -59,7 +68,7 @@ def read_table(
         if name == "auc":
             _check_aucs(number, path)
         table[name] = number
-    return table
+    return table.reset_index(drop=True)
 
 
 def read_scores(path: str | Path, metric: str, columns: Iterable[str] = ()) -> pd.DataFrame:
@@ -79,8 +88,10 @@ def header(path: str | Path) -> list[str]:
     """Return the names of a table's columns, without reading it; [] if it is none."""
     path = Path(path)
     try:
-        with open(path, encoding="utf-8-sig", newline="") as file:
-            names = next(csv.reader(file, delimiter=_separator(path)), [])
+        with open(path, encoding=_encoding(path), newline="") as file:
+            separator = _separator(path)
+            lines = csv.reader(file, delimiter=separator, skipinitialspace=separator == " ")
+            names = next(filter(None, lines), [])
     except (ValueError, csv.Error):
         return []  # no table: `read_table` says so
     return [name.strip() for name in names]
@@ -105,7 +116,7 @@ def _without_names_of_rows(table: pd.DataFrame, path: Path) -> pd.DataFrame:
 
 def _line(path: Path, row: int) -> int:
     """Return the line, from 1, in which a row below the header stands: empty lines are none."""
-    with open(path, encoding="utf-8-sig") as file:
+    with open(path, encoding=_encoding(path)) as file:
         full = (number for number, line in enumerate(file, 1) if line.strip())
         return next(itertools.islice(full, row + 1, None))
 
@@ -120,7 +131,7 @@ def _check_header(path: Path) -> None:
 def _check_aucs(auc: pd.Series, path: Path) -> None:
     outside = (auc < 0) | (auc > 1 + 1e-9)  # a last bit is rounding
     if outside.any():
-        row = int(np.argmax(outside))
+        row = int(outside.idxmax())
         percent = ((auc.dropna() >= 0) & (auc.dropna() <= 100)).all() and outside.mean() > 0.5
         raise UserError(
             f"{path}: line {_line(path, row)}: auc is {auc[row]:g}, but an AUC is between 0 and 1; "
@@ -137,11 +148,22 @@ def write_table(table: pd.DataFrame, path: str | Path, digits: int = 6) -> None:
         )
 
 
+def _encoding(path: Path) -> str:
+    """Return UTF-8, or UTF-16 where a table begins as in it: Excel's "Unicode text"."""
+    with open(path, "rb") as file:
+        return "utf-16" if file.read(2) in (b"\xff\xfe", b"\xfe\xff") else "utf-8-sig"
+
+
 def _separator(path: Path) -> str:
-    known = {".csv": ",", ".tsv": "\t"}.get(path.suffix.lower())
-    with open(path, encoding="utf-8-sig") as file:
-        line = next((line for line in file if line.strip()), "")
-    # Where the comma is decimal, spreadsheets write semicolons between cells of a .csv.
-    if known and (known in line or ";" not in line):
-        return known
-    return csv.Sniffer().sniff(line, delimiters=",\t;").delimiter
+    """Return what stands between the cells of a table, " " for one blank or several."""
+    known = {".csv": ",", ".tsv": "\t"}.get(path.suffix.lower(), "")
+    with open(path, encoding=_encoding(path)) as file:
+        first = list(itertools.islice((line.strip() for line in file if line.strip()), 2))
+    line = first[0] if first else ""
+    # Spreadsheets write semicolons into a .csv where the comma is decimal, tabs as Unicode text.
+    if any(mark in line for mark in ",\t;"):
+        return known if known and known in line else csv.Sniffer().sniff(line, ",\t;").delimiter
+    cells = [len(row) for row in csv.reader(first, delimiter=" ", skipinitialspace=True)]
+    if len(cells) == 2 and cells[0] > 1 and cells[1] - cells[0] in (0, 1):  # 1: a name of the row
+        return " "
+    return known or csv.Sniffer().sniff(line, ",\t;").delimiter

@@ -151,8 +151,11 @@ def hierarchical_bootstrap(
     `mice`: for each mouse the differences of its sessions. Each draw takes mice with replacement,
     then as many sessions of each with replacement (Saravanan, Berman & Sober 2020, Neurons Behav
     Data Anal Theory 3(5)). With n mice its variance is too small by the factor (n - 1) / n and it
-    has normal, not t, tails, so that few mice give narrow intervals. Measured: .11 and .15.
+    has normal, not t, tails, so that few mice give narrow intervals. NaN for one mouse, whose
+    sessions say nothing of others. Measured: .11 and .15.
     """
+    if len(mice) < 2:
+        return np.nan, np.nan
     rng = np.random.default_rng(seed)
     chosen = rng.integers(len(mice), size=(draws, len(mice)))
     means = np.empty(chosen.shape)
@@ -242,10 +245,12 @@ def design_effect(correlation: float, mouse: np.ndarray) -> float:
 
     1 + (k - 1) · ICC, k = Σ n_i² / N values a mouse (Kish 1965, Survey Sampling, §5.4); the
     effective n is N over it. A negative ICC counts as 0, as N values are worth no more than N; so
-    does NaN where each mouse has one value. Sees what a test mouse shares, not what training mice
-    do.
+    does NaN where each mouse has one value. NaN for one mouse, of which no ICC is known. Sees what
+    a test mouse shares, not what training mice do.
     """
     sizes = pd.Series(np.asarray(mouse)).value_counts().to_numpy()
+    if len(sizes) < 2:
+        return np.nan
     known = 0.0 if np.isnan(correlation) else max(correlation, 0.0)
     return float(1 + (np.sum(sizes**2) / sizes.sum() - 1) * known)
 
