@@ -108,6 +108,7 @@ class Job(NamedTuple):
     input: set[str]
     output: set[str]
     words: list[str]
+    timed: bool = False
 
 
 def told_jobs(text: str) -> list[Job]:
@@ -118,14 +119,16 @@ def told_jobs(text: str) -> list[Job]:
         about = dict(re.findall(r"^    (input|output): (.*)$", block, re.MULTILINE))
         files = (set(about.get(key, "").split(", ")) - {""} for key in ("input", "output"))
         line = re.search(r"^Shell command: (mesodecode .*? 2> .*)$", block, re.MULTILINE)
-        found.append(Job(rule, *files, split(line[1]) if line else []))
+        timed = "\n    benchmark: " in block
+        found.append(Job(rule, *files, split(line[1]) if line else [], timed))
     return found
 
 
 def check_files(text: str) -> None:
     """A command reads what its job waits for, writes what it declares, and leaves none of it out.
 
-    Else it would read files before they are made, or not run again when they are made anew.
+    Else it would read files before they are made, or not run again when they are made anew. The
+    table of run times waits for all jobs that are timed.
     """
     jobs = told_jobs(text)
     maker = {file: job for job in jobs for file in job.output}
@@ -138,6 +141,10 @@ def check_files(text: str) -> None:
         while asked:
             before.add(file := asked.pop())
             asked += maker[file].input - before if file in maker else ()
+        if job.rule == "runtimes":
+            waited = before | {f"{path} (update)" for path in before}
+            late = {one.rule for one in jobs if one.timed and not one.output & waited}
+            assert not late, f"timed after the table of run times: {late}"
         for folder in words & folders:
             assert any(file.startswith(f"{folder}/") for file in before), f"{job.rule}: {folder}"
         check_written(job)

@@ -143,11 +143,33 @@ def test_verb_takes_the_names_from_the_config(tmp_path):
     ]
 
 
+def test_what_an_analysis_took_that_is_no_longer_asked_for_is_left_out():
+    mice = {mouse: [f"{mouse}1", f"{mouse}2"] for mouse in STUDY["mice"]}
+
+    def analyses(*decoders: str) -> dict:
+        chosen = {key: {"decoders": [*decoders]} for key in ("ceilings", "shift", "confounds")}
+        return verb._analyses(study.resolve(STUDY | {"mice": mice} | chosen))
+
+    asked, gone = analyses("linear"), analyses()
+    assert all(asked.values()) and asked["control_signals"] == mice
+    assert {rule for rule, of in gone.items() if of} == {"calibrate"}
+
+
+def test_a_rule_counts_for_what_it_is_still_asked_for(tmp_path):
+    for name in ("shift/cnn", "shift/gru", "image_shift", "calibrate", "preprocess/s1"):
+        add(tmp_path, name, 1)
+    only = {"shift": ["gru"], "image_shift": [], "calibrate": ["calibrate"]}
+    rows = runtimes.collect(tmp_path, KNOWN, only=only)
+    assert [(row["rule"], row["jobs"]) for row in rows] == [
+        *(("calibrate", 1), ("preprocess", 1), ("shift", 1)),
+    ]
+
+
 def test_every_rule_that_is_measured_counts(tmp_path):
     demo = config_file.read(ROOT / "demo.yaml")
     demo |= {
         "mice": {mouse: [f"{mouse}_s{number}" for number in "123"] for mouse in demo["mice"]},
-        "ceilings": {"decoders": ["cnn"]},
+        **{key: {"decoders": ["cnn"]} for key in ("ceilings", "shift", "confounds")},
         "variants": {"raw": {"image_size": 64, "decoders": ["cnn"]}},
     }
     (tmp_path / "config.json").write_text(json.dumps(demo))

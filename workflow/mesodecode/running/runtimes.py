@@ -1,14 +1,16 @@
 """What a study cost to compute, from the benchmark files that Snakemake writes.
 
 A file of a job that is not (or no longer) one of the study is left out: of a mouse that was
-excluded, of a decoder that was renamed. A file that is missing is counted, and stops nothing.
+excluded, of a decoder that was renamed, of controls that are no longer asked for. A file that is
+missing is counted, and stops nothing.
 """
 
 import csv
 import math
 import re
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 from mesodecode.base.files import UserError, atomic_path
@@ -23,7 +25,10 @@ CLIENT_MB = 20.0  # more than a client of `mesodecode warm` takes, less than a P
 
 
 def collect(
-    folder: str | Path, known: Sequence[Collection[str]], others: Collection[str] = ()
+    folder: str | Path,
+    known: Sequence[Collection[str]],
+    others: Collection[str] = (),
+    only: Mapping[str, Collection[str]] = MappingProxyType({}),
 ) -> list[dict[str, Any]]:
     """Return a row a rule, with `COLUMNS`, of `folder/{rule}/[{name}/…]{last}.tsv`, sorted by rule.
 
@@ -31,6 +36,8 @@ def collect(
     decoders, …). A file counts if all parts of its path below the rule are known. Of a folder with
     a file for one member of a set, the others are expected: `missing` says how many are not there.
     `others` are names that count too, of which a rule has some only: none is expected.
+    `only`: rule -> what its files may be of, the first part of their path below the rule, or the
+    rule itself where it has one file. Of an analysis that was taken out, that is nothing.
     wall_hours is the sum over jobs, from start to end each; cpu_hours and max_memory_mb (largest
     resident set of a job, of samples that are 30 s apart after its first quarter of a minute) are
     over the jobs that Snakemake could measure: `unmeasured` ended before it looked, or were done by
@@ -42,7 +49,8 @@ def collect(
     found: dict[str, dict[Path, list[dict[str, float]]]] = {}
     for path in sorted(folder.rglob("*.tsv")):
         rule, *names = path.relative_to(folder).with_suffix("").parts
-        if all(name in everything for name in names):
+        asked = rule not in only or (names or [rule])[0] in only[rule]
+        if asked and all(name in everything for name in names):
             found.setdefault(rule, {})[path] = _read(path)
     return [
         {"rule": rule, "missing": _missing(files, known)}

@@ -37,12 +37,13 @@ def run(args: argparse.Namespace) -> None:
     from mesodecode.study import config_file
     from mesodecode.study import study as studies
 
-    config, others = config_file.read(args.config), set()
+    config, others, only = config_file.read(args.config), set(), {}
     if encoding.is_encoding(config):
         known = encoding.resolve(config).names
     else:
-        known, others = _names(studies.resolve(config))
-    rows = runtimes.collect(args.benchmarks, known, others)
+        study = studies.resolve(config)
+        (known, others), only = _names(study), _analyses(study)
+    rows = runtimes.collect(args.benchmarks, known, others, only)
     if args.efficiency:
         rows = runtimes.with_efficiency(rows, args.efficiency)
     runtimes.write(rows, args.out)
@@ -59,3 +60,17 @@ def _names(study: Study) -> tuple[list[Collection[str]], set[str]]:
     others |= {*study.mice, *(f"test-{allocation.joined('test')}" for allocation in tests)}
     blocks = max((item.get("blocks", 0) for item in config["importance"].values()), default=0)
     return known, others | {f"block{number + 1}" for number in range(blocks)}
+
+
+def _analyses(study: Study) -> dict[str, Collection[str]]:
+    """Return `only` of `runtimes.collect`: of rules that a study may do without, what they do."""
+    shift, controls = (study.config[key]["decoders"] for key in ("shift", "confounds"))
+    return {
+        "image_shift": ["image_shift"] if shift else [],
+        "shift": shift,
+        "control_signals": study.mice if controls else [],
+        "decode_controls": study.allocations if controls else [],
+        "hold_out": study.ceilings,
+        "hold_out_images": study.ceilings,
+        "calibrate": ["calibrate"] if study.config["target"] == "run" else [],
+    }
