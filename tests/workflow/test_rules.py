@@ -2,11 +2,14 @@
 
 import argparse
 import ast
+import base64
+import functools
 import itertools
 import json
 import re
 import shlex
 import subprocess
+import sys
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -405,6 +408,25 @@ def test_what_a_finished_training_kept_goes_once_its_output_is_there(tmp_path):
     function("drop_results_of_training", RESULTS=tmp_path, re=re, Path=Path)()
     left = {path for path in (tmp_path / "checkpoints").rglob("*.pt")}
     assert left == {tmp_path / "checkpoints" / name for name in stays}
+
+
+def test_an_edit_that_snakemake_would_pass_over_is_said(tmp_path, monkeypatch, capsys):
+    """Where results were moved without .snakemake/, which says what they were made with."""
+    monkeypatch.chdir(tmp_path)
+    made, names = Path("results/lab/config.json"), {"Path": Path, "base64": base64, "sys": sys}
+    warn = functools.partial(function, "warn_of_no_records", RESULTS=made.parent, **names)
+    warn(RESOLVED="new")()  # nothing is made yet
+    made.parent.mkdir(parents=True)
+    made.write_text("old\n")
+    warn(RESOLVED="old")()
+    assert capsys.readouterr().err == ""
+    warn(RESOLVED="new")()
+    assert "what was edited is NOT made again; bring .snakemake/" in capsys.readouterr().err
+    record = Path(".snakemake/metadata/cmVzdWx0cy9sYWIvY29uZmlnLmpzb24=")
+    record.parent.mkdir(parents=True)
+    record.touch()
+    warn(RESOLVED="new")()
+    assert capsys.readouterr().err == ""
 
 
 @pytest.mark.parametrize("submits", [True, False])
