@@ -11,8 +11,9 @@ from torch import nn
 
 from cuda_rules import cuda_rules
 from device_cases import CASES, NAME, Cohort, verbs_with_device
+from mesodecode.base.files import UserError
 from mesodecode.decoders import networks, predictions
-from mesodecode.decoders.device import peak_memory, resolve_device
+from mesodecode.decoders.device import found_device, peak_memory, resolve_device
 from mesodecode.decoders.networks import RNNDecoder, copied
 from mesodecode.explain.attributions import explain
 
@@ -63,6 +64,27 @@ def test_a_session_too_short_for_a_window_has_a_row_without_numbers(cohort):
     cohort.run("cutout")
     table = pd.read_table(cohort.folder / "cutout.tsv").set_index("session")
     assert (table.loc["m4s", "n_frames"] == 0).all() and table.loc["m4s", "score"].isna().all()
+
+
+@pytest.mark.parametrize(
+    ("name", "count", "words"),
+    [
+        ("cuda:7", 0, "device cuda:7: torch sees no GPU here"),
+        ("cuda:7", 2, "device cuda:7: the GPUs here are cuda:0 to cuda:1"),
+        ("gpu", 2, "device 'gpu': "),
+    ],
+)
+def test_a_device_that_is_not_there_is_refused_by_its_name(name, count, words):
+    with (
+        patch("torch.cuda.is_available", lambda: count > 0),
+        patch("torch.cuda.device_count", lambda: count),
+    ):
+        with pytest.raises(UserError, match=words) as caught:
+            found_device(name)
+        assert "\n" not in str(caught.value)
+        if count:
+            assert found_device("cuda:1") == torch.device("cuda:1")
+    assert found_device("cpu") == torch.device("cpu")
 
 
 def test_an_environment_that_asks_for_tf32_leaves_no_switch_that_cannot_be_read():

@@ -288,6 +288,19 @@ def test_a_planted_patch_is_found_and_everything_but_it_is_not_missed():
     assert table.score["all but patch"] == 0
 
 
+@pytest.mark.parametrize(("dtype", "near"), [(torch.float64, 0.01), (torch.float16, 0.05)])
+def test_a_network_takes_images_of_the_type_of_its_weights(dtype, near):
+    frames, labels = movie(30)
+    masks = cutout_masks.corners(SIDE, SIDE)
+    own = nn.Sequential(nn.Flatten(), nn.Linear(3 * SIDE * SIDE, 1))
+    with torch.no_grad():
+        own[1].weight.copy_(torch.linspace(-1, 1, own[1].in_features)[None])
+    plain = cutout_importance(own, frames, labels, masks).drop(columns="mask")
+    made = cutout_importance(own.to(dtype), frames, labels, masks).drop(columns="mask")
+    share = (made - plain).abs() / plain.abs().max()
+    assert (share <= near).all(axis=None)
+
+
 def test_every_image_passes_once_per_mask_whatever_the_window():
     frames, labels = movie(100)
     cnn, masks = OnePixel(7, 9), cutout_masks.corners(SIDE, SIDE)
@@ -692,6 +705,11 @@ def test_what_does_not_fit_is_refused():
     cnn.n_features = 2
     refusal("an RNN of 1 features does not fit a CNN of 2", (cnn, rnn), half_window=1)
     cnn.n_features = 1
+    refusal(
+        "weights are of torch.float16.*by .float", (cnn, mean_read_out(1).half()), half_window=1
+    )
+    if not torch.cuda.is_available():
+        refusal("device cuda:7: torch sees no GPU here", device="cuda:7")
     refusal("0 frames to decode", (cnn, rnn), half_window=10)
     refusal(r"18 frames to decode, of fewer than two states \(rest\)", labels=labels * 0)
     refusal("labels", labels=labels[1:])

@@ -497,6 +497,16 @@ def test_anyones_network_is_explained_as_it_is_written(name, output, monkeypatch
         np.testing.assert_allclose(values, slow, rtol=0, atol=1e-9)
 
 
+@pytest.mark.parametrize(("outputs", "index"), [(1, None), (3, 1)])
+def test_one_window_is_explained_as_several_by_a_network_that_ends_in_a_squeeze(outputs, index):
+    decoder = anyones(head=lambda n: nn.Linear(n, outputs), then=lambda made: made.squeeze())
+    windows, background = data(n=2, b=3, dtype=torch.float64)
+    both, base = deep_shap(decoder, windows, background, index=index)
+    one, its_base = deep_shap(decoder, windows[:1], background, index=index)
+    np.testing.assert_allclose(one, both[:1], rtol=0, atol=1e-12)
+    assert its_base == base
+
+
 class Tutorial(nn.Module):
     """As many write it: other names, dropout between, two directions read at the last frame."""
 

@@ -41,6 +41,20 @@ def resolve_device(device: str, threads: int | None) -> torch.device:
     return torch.device(device)
 
 
+def found_device(device: torch.device | str) -> torch.device:
+    """Return a torch device by its name. Raises UserError if it is none, or not there."""
+    try:
+        found = torch.device(device)
+    except (RuntimeError, TypeError) as error:
+        raise UserError(f"device {device!r}: {first_line(error)}") from None
+    if found.type == "cuda" and not torch.cuda.is_available():
+        raise UserError(f"device {found}: torch sees no GPU here ({_no_gpu()}); use cpu")
+    if found.type == "cuda" and (found.index or 0) >= torch.cuda.device_count():
+        last = torch.cuda.device_count() - 1
+        raise UserError(f"device {found}: the GPUs here are cuda:0 to cuda:{last}")
+    return found
+
+
 def _no_gpu() -> str:
     """Return why torch sees no GPU, such as a driver that is too old."""
     try:

@@ -18,6 +18,7 @@ from mesodecode.base import windows
 from mesodecode.base.files import UserError
 from mesodecode.base.windows import IMAGE_REACH, decodable
 from mesodecode.decoders.augment import Augment
+from mesodecode.decoders.device import found_device
 from mesodecode.decoders.frames import open_frames
 from mesodecode.recordings.recording import Recording
 from mesodecode.study.targets import RUN, Target
@@ -96,7 +97,7 @@ class Images(Source):
         augment: Augment | None = None,
     ) -> None:
         lengths = [len(recording) for recording in recordings]
-        self.device = torch.device(device)
+        self.device = found_device(device)
         self._frames = open_frames(recordings, self.device, feed)
         self._augment = augment
 

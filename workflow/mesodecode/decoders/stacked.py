@@ -19,7 +19,7 @@ from torch.nn.functional import binary_cross_entropy_with_logits
 from mesodecode.base.files import UserError, say
 from mesodecode.base.progress import Progress
 from mesodecode.decoders.checkpoint import Checkpoint
-from mesodecode.decoders.device import computing, peak_memory
+from mesodecode.decoders.device import computing, found_device, peak_memory
 from mesodecode.decoders.graphs import record, tell_not_captured, tell_not_compiled
 from mesodecode.decoders.inputs import Windows
 from mesodecode.decoders.stacked_network import Stack
@@ -80,7 +80,7 @@ def fit_stack(
     finite, or if the networks cannot be stacked; Stopped after a signal, with the checkpoint
     written.
     """
-    device = torch.device(device)
+    device = found_device(device)
     seeded = [_seeded(make_model, one.seed, device) for one in members]
     models, generators = zip(*seeded, strict=True)
     plan = _Plan(members, epochs, batch_size, max_lr, frame_step, schedule, ema_decay)

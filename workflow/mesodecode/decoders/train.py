@@ -18,7 +18,7 @@ from mesodecode.base.files import UserError, atomic_path, say
 from mesodecode.base.progress import Progress
 from mesodecode.decoders.checkpoint import Checkpoint
 from mesodecode.decoders.compiling import compile_for
-from mesodecode.decoders.device import computing, peak_memory, reduced_dtype
+from mesodecode.decoders.device import computing, found_device, peak_memory, reduced_dtype
 from mesodecode.decoders.inputs import Source
 from mesodecode.decoders.objectives import check_states, loss_of, score_of
 from mesodecode.decoders.steps import Average, CapturableAdam, Steps, captures
@@ -116,7 +116,7 @@ def fit(
         say(f"trained before: taken from {checkpoint.result}")
         history = [Epoch(**line) for line in result["history"]]
         return Fit(result["state"], history, result["states"])
-    device = torch.device(device)
+    device = found_device(device)
     torch.manual_seed(seed)
     model = make_model().to(device, memory_format=torch.channels_last)
     for name, source in (("training", train), ("validation", valid)):

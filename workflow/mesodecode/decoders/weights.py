@@ -14,7 +14,7 @@ from torch import nn
 from mesodecode.base.files import UserError, atomic_path
 from mesodecode.decoders import kept_settings
 from mesodecode.decoders.backbones import _load_safely
-from mesodecode.decoders.device import reduced_dtype
+from mesodecode.decoders.device import found_device, reduced_dtype
 from mesodecode.decoders.networks import (
     CNNDecoder,
     Make,
@@ -72,8 +72,9 @@ class Trained:
     def build(self, device: torch.device | str = "cpu") -> nn.Module:
         """Return the network in evaluation mode; of `precision: mixed` its CNN passes in that.
 
-        Raises UserError if there is no such network, or the weights are those of another.
+        Raises UserError if there is no such network or device, or the weights are those of another.
         """
+        device = found_device(device)
         try:
             model = _made(MADE_BY[self.kind], self.state, self.settings)
             model.load_state_dict(self.state, strict=True)
@@ -82,7 +83,7 @@ class Trained:
         if self.settings.get("precision") == "mixed":
             for part in model.modules():
                 if isinstance(part, CNNDecoder):
-                    part.passed_in = reduced_dtype(torch.device(device))
+                    part.passed_in = reduced_dtype(device)
         return model.to(device).eval()
 
 

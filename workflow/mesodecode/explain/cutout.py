@@ -118,7 +118,8 @@ def cutout_session(
     Parameters
     ----------
     decoder
-        CNNDecoder, or any module that maps images (N, 3, H, W) to logits (N,); CNNRNNDecoder, CNN
+        CNNDecoder, or any module that maps images (N, 3, H, W), of its weights' type, to logits
+        (N,); CNNRNNDecoder, CNN
         and RNN trained together; or (CNNDecoder, RNNDecoder), an RNN trained on the features of a
         frozen CNN: these are rounded to float16 where the recording is not causal, as in the files
         of `mesodecode extract`.

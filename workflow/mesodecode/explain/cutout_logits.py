@@ -10,14 +10,22 @@ from functools import cached_property
 
 import numpy as np
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from mesodecode.base.files import UserError
 from mesodecode.base.progress import Progress
 from mesodecode.base.windows import offsets
 from mesodecode.decoders.compiling import compile_passes
+from mesodecode.decoders.device import found_device
 from mesodecode.decoders.inputs import Images
-from mesodecode.decoders.networks import CNNDecoder, CNNRNNDecoder, RNNDecoder, for_use
+from mesodecode.decoders.networks import (
+    REDUCED,
+    CNNDecoder,
+    CNNRNNDecoder,
+    RNNDecoder,
+    TCNDecoder,
+    for_use,
+)
 from mesodecode.decoders.predict import BATCH
 from mesodecode.explain import recording_noise
 from mesodecode.explain.cutout_fill import FILLS, Fill
@@ -51,7 +59,7 @@ class Masked:
     ) -> None:
         if fill not in FILLS:
             raise UserError(f"fill '{fill}': must be one of {', '.join(FILLS)}")
-        self._recording, self._feed, self._device = recording, feed, torch.device(device)
+        self._recording, self._feed, self._device = recording, feed, found_device(device)
         self._fill, self._more = (fill, blur_sigma), (outputs,) if outputs > 1 else ()
         self._cnn, self._read_out, self.half_window = _stages(
             decoder, half_window, self._device, rounded=not recording.causal
@@ -142,7 +150,8 @@ def _stages(
     if not pair and not isinstance(decoder, CNNRNNDecoder):
         if half_window:
             raise UserError(f"half_window {half_window}: this decoder takes one image, not windows")
-        return (lambda images: decoder(images).reshape(len(images), -1)), _only_image, 0
+        taken = _dtype(decoder)
+        return (lambda x: decoder(x.to(taken)).reshape(len(x), -1).float()), _only_image, 0
     if half_window is None or half_window < 0:
         raise UserError(f"half_window: {half_window}; a decoder with an RNN needs 0 or more images")
     cnn, rnn = decoder if pair else (decoder.cnn, decoder.rnn)
@@ -151,11 +160,27 @@ def _stages(
             f"an RNN of {rnn.n_features} features does not fit a CNN of {cnn.n_features}"
         )
 
+    by_cnn, by_rnn = _dtype(cnn), _dtype(rnn)
+
     def features(images: Tensor) -> Tensor:
-        found = cnn.features(images)
-        return found.half().float() if pair and rounded else found
+        found = cnn.features(images.to(by_cnn))
+        return (found.half().float() if pair and rounded else found).to(by_rnn)
 
     return features, rnn, half_window
+
+
+def _dtype(network: nn.Module) -> torch.dtype:
+    """Return the type in which a network takes images or features: that of its weights.
+
+    Raises UserError for a network of this package in half precision, which it cannot compute in.
+    """
+    if any(getattr(part, "passed_in", None) for part in network.modules()):
+        return torch.float32  # a CNN that reduces them itself
+    weights = (p.dtype for p in network.parameters() if p.is_floating_point())
+    found = next(weights, torch.float32)
+    if found in REDUCED and isinstance(network, CNNDecoder | RNNDecoder | TCNDecoder):
+        raise UserError(f"decoder: its weights are of {found}; give it in float32, by .float()")
+    return found
 
 
 def _only_image(windows: Tensor) -> Tensor:

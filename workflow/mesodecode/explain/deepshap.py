@@ -139,6 +139,8 @@ class Explained(nn.Module):
             raise
         except Exception as error:  # forward() may raise anything
             raise UserError(self._unfit(windows, error)) from error
+        if isinstance(made, Tensor) and len(windows) == 1 and made.ndim < 2 and made.shape != (1,):
+            made = made[None]  # of one window a bare squeeze() has taken its axis too
         shape = tuple(made.shape) if isinstance(made, Tensor) else type(made).__name__
         if not isinstance(made, Tensor) or made.ndim not in (1, 2) or len(made) != len(windows):
             raise UserError(
