@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -11,11 +12,13 @@ import torch
 
 from make_decoders import assert_same_bits, write_recording
 from mesodecode.cli import main
-from mesodecode.cli.decoders import _chosen
+from mesodecode.cli.decoders import _chosen, _training
+from mesodecode.decoders import weights
 from mesodecode.decoders.augment import Augment
+from mesodecode.decoders.checkpoint import digest_of
 from mesodecode.decoders.inputs import Images, ImageWindows
 from mesodecode.decoders.networks import CNNDecoder, CNNRNNDecoder, RNNDecoder
-from mesodecode.decoders.weights import load_epochs, load_trained
+from mesodecode.decoders.weights import TrainedEpochs, load_epochs, load_trained
 from mesodecode.recordings.recording import Recording, told_frames
 
 torch.set_num_threads(1)
@@ -120,6 +123,28 @@ def test_the_images_of_a_cnn_are_each_changed_their_own_way():
 
 def run(*words) -> int:
     return main([*map(str, words), "--threads", "1", "--device", "cpu"])
+
+
+@pytest.mark.parametrize(("before", "fitted"), [("finetuned", [2]), ("cnn_rnn", [1, 2])])
+def test_what_was_trained_of_another_kind_under_the_name_is_trained_anew(
+    tmp_path, monkeypatch, before, fitted
+):
+    """Such as by a decoder whose CNN was frozen in an earlier config."""
+    out, done, written = tmp_path / "out.pt", [], []
+    state = {"rnn.head.weight": torch.zeros(1)}
+    known = {1: digest_of({"start": 1})}
+    TrainedEpochs(before, {}, ("m1",), [state], [{}], [1], known).save(out)
+    monkeypatch.setattr(weights, "_check_states", lambda *_: None)  # of no real network
+    monkeypatch.setattr(TrainedEpochs, "save", lambda trained, _: written.append(trained))
+
+    def fit(start: int) -> SimpleNamespace:
+        done.append(start)
+        return SimpleNamespace(states=[state], history=[SimpleNamespace()])
+
+    trained = SimpleNamespace(kind="finetuned", settings={}, train_mice=("m1",))
+    args = SimpleNamespace(all_epochs=out)
+    _training.finish_starts(args, trained, [1, 2], lambda start: {"start": start}, fit)
+    assert done == fitted and written[0].starts == [1, 2] and written[0].kind == "finetuned"
 
 
 def test_fine_tuned_decoders_start_from_each_chosen_epoch_as_if_alone(

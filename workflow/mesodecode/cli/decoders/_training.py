@@ -151,7 +151,9 @@ def finish_starts(
     digests = {start: digest_of(identity(start)) for start in starts_from}
     old = None
     if args.all_epochs.exists() and args.all_epochs.stat().st_size:
-        old = load_epochs(args.all_epochs, trained.kind)
+        old = load_epochs(args.all_epochs)
+        if old.kind != trained.kind:  # the decoder of this name was another, or its CNN frozen
+            old = None
     states, lines, starts = [], [], []
     for start, digest in digests.items():
         if old and old.identities.get(start) == digest:
