@@ -86,6 +86,17 @@ def test_same_animals_are_paired_by_allocation():
     assert row["difference"] == pytest.approx((0.04 + 0.09 + 0.16 + 0.25) / 4)
 
 
+def test_an_allocation_without_an_auc_counts_nowhere():
+    auc = published_auc().query("decoder == 'cnn'")
+    made = auc["test_mouse"] != "3"
+    for animals in (same_animals(), other_animals()):
+        one, other = (
+            reproduction.reproduce(table, animals, {"cnn": PAIRS["cnn"]})
+            for table in (auc.assign(auc=auc["auc"].where(made)), auc[made])
+        )
+        assert one["n"][0] == 16 and one.equals(other)
+
+
 def test_a_decoder_without_aucs_is_named():
     cohort = pd.DataFrame({"session": ["s"], "mouse": ["m"]})
     auc = pd.DataFrame({"decoder": ["cnn", "gru"], "auc": [0.5, 0.6]})

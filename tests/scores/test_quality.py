@@ -185,6 +185,9 @@ def test_calibration_and_its_error_by_hand():
     two = quality.expected_calibration_error(label, probability, bins=2)
     assert two == pytest.approx((abs(0.2 - 1) + abs(3.45 - 3)) / 7)
     assert math.isnan(quality.expected_calibration_error(label[:0], probability[:0]))
+    for dtype in (np.float32, float):  # edges, as a vote of ten has them
+        n, *_ = quality.calibration(np.ones(11), (np.arange(11) / 10).astype(dtype))
+        assert n.tolist() == [1] * 9 + [2]
 
 
 @fast

@@ -84,7 +84,9 @@ def calibration(
     `bins` of equal width; a probability on an edge belongs to the higher bin, 1 to the last. NaN
     for bins without frames.
     """
-    bin_of = np.minimum((np.asarray(probability, float) * bins).astype(int), bins - 1)
+    # In float32, as in files: there 0.7 is a little less than 0.7 of float64, but 10 of it are 7.
+    scaled = np.asarray(probability, np.float32) * np.float32(bins)
+    bin_of = np.minimum(scaled.astype(int), bins - 1)
     n = np.bincount(bin_of, minlength=bins)
     with np.errstate(invalid="ignore"):
         sums = (np.bincount(bin_of, weights=w, minlength=bins) for w in (probability, label))

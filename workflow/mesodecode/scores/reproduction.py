@@ -42,6 +42,7 @@ def reproduce(
         if mine.empty:
             known = ", ".join(auc["decoder"].unique())
             raise UserError(f"no decoder {decoder} among the AUCs; there: {known}")
+        mine = mine[mine["auc"].notna()]
         found = published.rows(where)
         analysis, model, half_window = (found[0][key] for key in published.KEYS)
         window = f" ±{half_window}" if half_window != "0" else ""
