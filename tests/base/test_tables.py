@@ -47,7 +47,9 @@ def test_names_stay_as_written_and_numbers_become_numbers(tmp_path, name, betwee
         ("auc\n50\n60\n0.5\n1\n", "line 2: auc is 50, .*; correct the table"),  # half of them
         ("a,auc\n,\n\nx,0.5\n,\ny,2\n", "line 6: auc is 2,"),
         ("a,auc\n,\n", "the table has no rows; check what wrote it"),
-        ("a auc\nx 2\n", "line 2: auc is 2,"),
+        ('"a" "auc"\n"x y" 2\n', "line 2: auc is 2,"),
+        ("a,auc\n1,0.5,\n2,0.5,\n", "one cell more than the header, and the last column is empty;"),
+        ('a,auc\n"x",0.5,\n"y",0.5,\n', "rows have one cell more than the header, and the last"),
         ("a,auc\n", "the table has no rows; check what wrote it"),
         ("a,x\n1,2\n", "no column auc; the columns are a, x"),
         ("auc, a,a\n1,2,3\n", "two columns are called a; rename one"),
@@ -75,7 +77,7 @@ def test_names_of_rows_and_separators_at_their_ends_move_no_column(tmp_path, tex
         "test_mouse,auc,\n01,0.5,\n,,\nx,,\n , ,\n,,\n",  # Excel's, below and right of the cells
         "test_mouse,auc,\n01,0.5\n,,\nx\n",
         '"test_mouse" "auc" "n"\n"1" "01" 0.5 ""\n"2" "x" NA "a b"\n',  # of R's write.table
-        "test_mouse   auc\n\n01 0.5\nx   NA\n",
+        '"test_mouse"   "auc"\n\n"01" 0.5\n"x"   NA\n',
         "test_mouse\tauc\n01\t0.5\nx\t\n".encode("utf-16"),  # Excel's Unicode text
     ],
 )
@@ -86,6 +88,34 @@ def test_tables_of_spreadsheets_and_of_r_have_the_rows_that_say_something(tmp_pa
     table = read_table(path, ["test_mouse"])
     assert table["test_mouse"].tolist() == ["01", "x"] and table.index.tolist() == [0, 1]
     np.testing.assert_array_equal(table["auc"], [0.5, np.nan])
+
+
+def test_an_empty_last_column_moves_no_names_of_rows(tmp_path):
+    text = '"decoder"\t"test_mouse"\t"note"\n"1"\t"cnn"\t5\t""\n"2"\t"gru"\t6\t\n'
+    table = read_table(written(tmp_path, text, "t.tsv"))
+    found = {"decoder": ["cnn", "gru"], "test_mouse": ["5", "6"], "note": ["", ""]}
+    assert table.to_dict("list") == found
+
+
+@pytest.mark.parametrize(
+    ("text", "name", "columns"),
+    [
+        ("brain area\nMOs left\n", "t.csv", ["brain area"]),
+        ("decoder (a, b)\ncnn\n", "t.tsv", ["decoder (a, b)"]),
+        ("\tauc\n0\t0.9\n", "t.txt", ["", "auc"]),
+    ],
+)
+def test_a_header_is_parted_by_what_its_file_is_named_after(tmp_path, text, name, columns):
+    assert header(written(tmp_path, text, name)) == columns
+    assert len(read_table(tmp_path / name).columns) == len(columns)
+
+
+@pytest.mark.parametrize("text", ["decoder auc\ncnn gru 0.9\ncnn lstm 0.8\n", "'a b' c\nd 1\n"])
+def test_names_with_blanks_are_never_parted(tmp_path, text):
+    with pytest.raises(UserError, match=r"no column auc|delimiter"):
+        read_table(written(tmp_path, text, "t.txt"), ["auc"])
+    with pytest.raises(UserError, match="no column auc"):
+        read_table(written(tmp_path, text, "t.csv"), ["auc"])
 
 
 def test_a_table_whose_columns_nothing_parts_needs_a_suffix(tmp_path):

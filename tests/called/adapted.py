@@ -67,6 +67,8 @@ STUDY = Known(
         "shift": {"decoders": ["s1", "s2"]},
         "importance": {"i1": {"blocks": 1}, "i2": {"blocks": 3}, "i3": {}},
         "comparisons": {"c1": {}},
+        "confounds": {"decoders": ["s1"]},
+        "target": "run",
     },
     allocations={"A": Allocation(("m1",), ("m2",), ("m3", "m4"))},
     mouse_of={"session": "m1"},

@@ -45,6 +45,10 @@ ANOTHER_TARGET = """
 tables/auc.tsv figures/auc_all_two.svg tables/chance.tsv tables/quality.tsv figures/quality_cnn.svg
 tables/quality/cnn.tsv tables/quality_curves/cnn.tsv tables/calibration.tsv
 """
+OF_OTHERS = """
+tables/calibration.tsv figures/prediction_sets.svg
+tables/roi_correlation.tsv tables/roi_correlation_summary.tsv figures/roi_correlation.png
+"""
 NOT_ASKED = "tables/shift.tsv tables/shift/cnn.tsv tables/image_shift.tsv tables/chance.tsv"
 
 
@@ -70,7 +74,17 @@ def test_what_a_config_asks_for_is_kept_and_what_an_earlier_one_made_is_not(stud
     fewer = {"shift": {"decoders": []}, "decoders": {"cnn": {"labels": "own"}}, "comparisons": {}}
     (study / "config.json").write_text(json.dumps(CONFIG | fewer))
     assert kept(study, NOT_ASKED + " tables/comparisons.tsv tables/comparisons/a.tsv") == []
-    assert kept(study, "figures/auc_all.svg") != []
+    made = "tables/calibration.tsv figures/auc_all.svg"
+    assert kept(study, made) == made.split()
+    nulls = {"decoders": {"null": {"labels": "permuted_between_sessions"}}}
+    several = {"allocation": {"test": 2}, "comparisons": {"all_two": {"decoders": ["null"]}}}
+    (study / "config.json").write_text(json.dumps(CONFIG | nulls | several))
+    assert kept(study, f"{OF_OTHERS} tables/inference.tsv") == []
+    assert kept(study, "tables/comparisons.tsv") != []
+    rois = {"decoders": {"gru": {"input": "rois"}}}
+    (study / "config.json").write_text(json.dumps(CONFIG | rois))
+    asked = f"{OF_OTHERS} tables/inference.tsv"
+    assert kept(study, asked) == asked.split()
 
 
 def test_of_an_encoding_study_models_are_told_by_name(study):
@@ -80,6 +94,14 @@ def test_of_an_encoding_study_models_are_told_by_name(study):
     (study / "config.json").write_text("[1]")
     with pytest.raises(UserError, match="no config that a run wrote"):
         current(study, [])
+
+
+@pytest.mark.parametrize("end", [".epoch", ".history"])
+def test_a_session_may_be_called_as_files_of_models_end(study, end):
+    name = f"a{end}"
+    (study / "config.json").write_text(json.dumps(CONFIG | {"mice": {"a": [name]}, "exclude": {}}))
+    words = f"sources/{name}.json nwb/{name}.nwb figures/qc/{name}.svg"
+    assert kept(study, words) == words.split()
 
 
 def test_crates_and_tables_of_a_study_have_nothing_of_an_earlier_config(study, capsys):
@@ -97,10 +119,16 @@ def test_crates_and_tables_of_a_study_have_nothing_of_an_earlier_config(study, c
     assert not named & {"tables/ceilings.tsv", "models/old/x.pt", "z1.tif"}
     assert cli.main(["tables", "--study", str(study), "--out", str(study / "out")]) in (None, 0)
     assert [path.name for path in (study / "out").iterdir()] == ["auc.md"]
+    said = f"{study}: left out, as the config does not ask for them: ceilings.tsv\n"
+    assert said in capsys.readouterr().err
 
 
-def test_a_report_of_folders_has_no_table_or_figure_that_is_not_asked_for(study):
+def test_a_report_of_folders_has_no_table_or_figure_that_is_not_asked_for(study, capsys):
     for word in ("shift", "ceilings", "variants", "loss_cnn"):
         (study / f"{word}.svg").write_text("")
     assert {*given.find_figures(CONFIG, [study])} == {"shift", "loss_cnn"}
+    said = "--figures: left out, as the config does not ask for them: ceilings.svg, variants.svg"
+    assert sorted(capsys.readouterr().err.replace(",", "").split()) == sorted(
+        said.replace(",", "").split()
+    )
     assert {*given.find_figures(CONFIG, [study / "ceilings.svg"])} == {"ceilings"}  # by its name

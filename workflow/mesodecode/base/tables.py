@@ -2,6 +2,7 @@
 
 import csv
 import itertools
+import re
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -24,9 +25,9 @@ def read_table(
 ) -> pd.DataFrame:
     """Read a CSV or TSV file (by its suffix, else by its first line); names stay as written.
 
-    Semicolons and blanks between cells are found under any suffix, UTF-16 by its first bytes. Names
-    of rows, as R writes them, are left out, as are rows of nothing but empty cells; cells that a
-    short row lacks are empty.
+    Semicolons between cells are found under any suffix, and blanks behind a header in quotes, as of
+    R's write.table; UTF-16 by its first bytes. Names of rows, as R writes them, are left out, as
+    are rows of nothing but empty cells; cells that a short row lacks are empty.
 
     The columns `numbers` become numbers, an empty cell or "nan" NaN; names of columns lose blanks
     around them. Raises UserError if the file is not such a table, lacks one of `columns` or holds
@@ -101,7 +102,8 @@ def _without_names_of_rows(table: pd.DataFrame, path: Path) -> pd.DataFrame:
     """Return a table whose rows have as many cells as its header.
 
     Where they have one more, pandas takes the first for the row's name, which it is in tables of R;
-    but where the last is empty throughout, each row ends in a separator.
+    but where the last is empty throughout, each row may end in a separator. R counts rows from 1
+    and quotes their names: where only one of these is so, it is not to be told.
     """
     if isinstance(table.index, pd.RangeIndex) or table.empty:
         return table
@@ -109,7 +111,16 @@ def _without_names_of_rows(table: pd.DataFrame, path: Path) -> pd.DataFrame:
         raise UserError(
             f"{path}: rows have {table.index.nlevels} cells more than the header; name all columns"
         )
-    if not table.iloc[:, -1].fillna("").str.strip().eq("").all():
+    if table.iloc[:, -1].fillna("").str.strip().ne("").any():
+        return table.reset_index(drop=True)
+    counted = list(table.index) == [str(row) for row in range(1, len(table) + 1)]
+    quoted = _first_lines(path)[-1].startswith('"')
+    if counted != quoted:
+        raise UserError(
+            f"{path}: rows have one cell more than the header, and the last column is empty; give "
+            "the first column a name, or take the separators at the ends of rows away"
+        )
+    if counted:
         return table.reset_index(drop=True)
     return table.reset_index().iloc[:, :-1].set_axis(table.columns, axis=1)
 
@@ -154,16 +165,21 @@ def _encoding(path: Path) -> str:
         return "utf-16" if file.read(2) in (b"\xff\xfe", b"\xfe\xff") else "utf-8-sig"
 
 
+def _first_lines(path: Path) -> list[str]:
+    """Return the header of a table and its first row, as they stand in the file."""
+    with open(path, encoding=_encoding(path)) as file:
+        return [line.rstrip("\n") for line in itertools.islice(filter(str.strip, file), 2)]
+
+
 def _separator(path: Path) -> str:
     """Return what stands between the cells of a table, " " for one blank or several."""
+    line = next(iter(_first_lines(path)), "")
     known = {".csv": ",", ".tsv": "\t"}.get(path.suffix.lower(), "")
-    with open(path, encoding=_encoding(path)) as file:
-        first = list(itertools.islice((line.strip() for line in file if line.strip()), 2))
-    line = first[0] if first else ""
-    # Spreadsheets write semicolons into a .csv where the comma is decimal, tabs as Unicode text.
-    if any(mark in line for mark in ",\t;"):
-        return known if known and known in line else csv.Sniffer().sniff(line, ",\t;").delimiter
-    cells = [len(row) for row in csv.reader(first, delimiter=" ", skipinitialspace=True)]
-    if len(cells) == 2 and cells[0] > 1 and cells[1] - cells[0] in (0, 1):  # 1: a name of the row
+    # Blanks only as write.table has them: names without quotes may have blanks of their own.
+    if re.fullmatch(r'"[^"]*"( +"[^"]*")+', line):
         return " "
-    return known or csv.Sniffer().sniff(line, ",\t;").delimiter
+    # Spreadsheets write semicolons into a .csv where the comma is decimal, tabs as Unicode text.
+    others = "\t;" if known == "," else ";"
+    if known:
+        return next((mark for mark in (known, *others) if mark in line), known)
+    return csv.Sniffer().sniff(line, ",\t;").delimiter

@@ -115,7 +115,10 @@ def session_of(group: h5py.Group, target: Target, mouse: str | None = None) -> S
 def _exactly(values: np.ndarray, dtype: str) -> np.ndarray:
     """Return values in the type that files have here, where it can hold those of other tools."""
     with np.errstate(invalid="ignore"):
-        made = np.asarray(values).astype(dtype)
+        try:
+            made = np.asarray(values).astype(dtype)
+        except ValueError:  # words, which who reads them refuses
+            return values
     return made if np.array_equal(made, values) else values
 
 

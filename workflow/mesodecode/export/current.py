@@ -30,7 +30,8 @@ OF_MAPS = re.compile("_(signed|times|sides|checks|mice|sessions)$")
 def current(study: Path, paths: Iterable[Path]) -> list[Path]:
     """Return those of `paths`, all below results/{study}, that its config.json still asks for.
 
-    What is of no known kind is kept. Raises UserError for a config that is none.
+    What is of no known kind is kept, and what is left out is said. Raises UserError for a config
+    that is none.
     """
     try:
         config = dict(json.loads((study / "config.json").read_bytes()))
@@ -39,7 +40,10 @@ def current(study: Path, paths: Iterable[Path]) -> list[Path]:
             f"{study / 'config.json'}: no config that a run wrote; run the study again"
         ) from None
     names, gone = _names(study, config), not_asked.not_asked(config)
-    return [path for path in paths if _is_current(path.relative_to(study), names, gone)]
+    paths = list(paths)
+    kept = [path for path in paths if _is_current(path.relative_to(study), names, gone)]
+    not_asked.say_left(study, sorted({*paths} - {*kept}))
+    return kept
 
 
 def _names(study: Path, config: Mapping[str, Any]) -> dict[str, set[str]]:
@@ -58,7 +62,7 @@ def _names(study: Path, config: Mapping[str, Any]) -> dict[str, set[str]]:
 def _is_current(path: Path, names: Mapping[str, set[str]], gone: set[str]) -> bool:
     """Tell whether a path below a study's folder has no name that is gone."""
     top, folder = path.parts[0], path.parent.as_posix()
-    stem = re.sub(r"(\.history|\.epoch)$", "", path.stem)
+    stem = re.sub(r"(\.history|\.epoch)$", "", path.stem) if top == "models" else path.stem
     if top in ("models", "predictions") and len(path.parts) == 3:
         kinds, words = NAMED[top], (path.parts[1], stem)
     elif path.parent.name in gone:

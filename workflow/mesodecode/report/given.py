@@ -48,10 +48,10 @@ def by_name(
 
     The name is the file's without its suffix, such as ``auc`` of tables/auc.tsv; with its folder if
     that is one of FOLDERS. Of a folder, files with `suffixes` that are `wanted`, the first of
-    the suffixes first, but for those named in `left`, of an earlier config.
+    the suffixes first, but for those named in `left`, as of an earlier config, which is said.
     Raises UserError for a file given that is none of `wanted`; `kind` is what the error calls it.
     """
-    wanted, found = set(wanted), {}
+    wanted, found, passed = set(wanted), {}, []
     for path in map(Path, given):
         folders = [path, *(path / name for name in FOLDERS)] if path.is_dir() else []
         inside = [f for end in suffixes for folder in folders for f in folder.glob(f"*{end}")]
@@ -59,12 +59,13 @@ def by_name(
             folder = f"{file.parent.name}/" if file.parent.name in FOLDERS else ""
             name = folder + file.stem
             if folders and name in left:
-                continue
-            if name in wanted:
+                passed += [file] if name in wanted else []
+            elif name in wanted:
                 found.setdefault(name, file)
             elif not folders:
                 raise UserError(
                     f"{path}: the report of this study shows no {kind} of the name {name}; "
                     f"those that it knows: {', '.join(sorted(wanted))}"
                 )
+    not_asked.say_left(f"--{kind}s", passed)
     return found

@@ -154,7 +154,7 @@ def _test_train_ratio(table: pd.DataFrame) -> float:
     Where they are not named, all other mice of the study train.
     """
     if "train_mice" in table:
-        named = table["train_mice"].astype(str).str.strip()
+        named = table["train_mice"].fillna("").astype(str).str.strip()
         if unnamed := int(named.isin(["", "nan"]).sum()):
             raise UserError(f"{unnamed} rows have no value in column train_mice; fill them in")
         return 1 / min(len(split_ids(mice)) for mice in named.unique())

@@ -1,11 +1,23 @@
 """Tables and figures that a config does not ask for, which an earlier one may have left."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
+from mesodecode.base.files import say
 from mesodecode.study import targets
 
+SHOWN = 10  # names of files left out
+
 OF_RUN = ("quality", "quality_curves", "calibration", "prediction_sets", "chance", "reproduction")
+
+
+def say_left(place: object, paths: Sequence[Path]) -> None:
+    """Say which files of a place are left out, if any: the first of them by name."""
+    if paths:
+        names = ", ".join(path.name for path in paths[:SHOWN])
+        more = f" and {len(paths) - SHOWN} more" if len(paths) > SHOWN else ""
+        say(f"{place}: left out, as the config does not ask for them: {names}{more}")
 
 
 def compared(config: Mapping[str, Any]) -> set[str]:
@@ -26,7 +38,9 @@ def not_asked(config: Mapping[str, Any]) -> set[str]:
             gone |= {"confusion"} if kind.name == "states" else set()
             if kind.name == "run":
                 gone |= {*OF_RUN, *(f"quality_{name}" for name in config.get("decoders", {}))}
-    labels = {line.get("labels", "own") for line in config.get("decoders", {}).values()}
+    lines, comparisons = config.get("decoders", {}), config.get("comparisons", {})
+    labels = {line.get("labels", "own") for line in lines.values()}
+    run = targets.kind_named(config.get("target", "run")).name == "run"
     shifted, cohorts = config.get("shift", {}).get("decoders"), config.get("cohorts")
     asked = {
         ("shift", "image_shift"): shifted,
@@ -37,6 +51,12 @@ def not_asked(config: Mapping[str, Any]) -> set[str]:
         ("ceilings", "ceilings_gaps"): config.get("ceilings", {}).get("decoders"),
         ("chance",): labels - {"own"} or config.get("circular_shifts"),
         ("reproduction",): config.get("reproduction"),
-        ("comparisons", "inference"): config.get("comparisons"),
+        ("comparisons",): comparisons,
+        # allocations of several test mice share some
+        ("inference",): any("source" in c for c in comparisons.values())
+        or (comparisons and config.get("allocation", {}).get("test", 1) == 1),
+        ("calibration", "prediction_sets"): "own" in labels or not lines,
+        ("roi_correlation", "roi_correlation_summary"): run
+        and any(line.get("input") == "rois" for line in lines.values()),
     }
     return gone.union(*(names for names, wanted in asked.items() if not wanted))
