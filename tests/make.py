@@ -128,22 +128,28 @@ def check_files(text: str) -> None:
     """A command reads what its job waits for, writes what it declares, and leaves none of it out.
 
     Else it would read files before they are made, or not run again when they are made anew. The
-    table of run times waits for all jobs that are timed.
+    table of run times waits for all jobs of the whole study that are timed.
     """
     jobs = told_jobs(text)
     maker = {file: job for job in jobs for file in job.output}
+
+    def files_behind(job: Job) -> set[str]:
+        before, asked = set(job.output), list(job.input)
+        while asked:
+            before.add(file := asked.pop())
+            asked += maker[file].input - before if file in maker else ()
+        return before | {f"{path} (update)" for path in before}  # as Snakemake tells some outputs
+
+    whole = next((files_behind(job) for job in jobs if job.rule == "all"), set())
     folders = {str(folder) for file in maker for folder in Path(file).parents} - {"."}
     for job in jobs:
         words = set(job.words)
         undeclared = (words & {*maker}) - job.input - job.output
         assert not undeclared, f"{job.rule} reads {undeclared}, which are none of its input"
-        before, asked = set(job.output), list(job.input)
-        while asked:
-            before.add(file := asked.pop())
-            asked += maker[file].input - before if file in maker else ()
+        before = files_behind(job)
         if job.rule == "runtimes":
-            waited = before | {f"{path} (update)" for path in before}
-            late = {one.rule for one in jobs if one.timed and not one.output & waited}
+            timed = (one for one in jobs if one.timed and one.output & whole)
+            late = {one.rule for one in timed if not one.output & before}
             assert not late, f"timed after the table of run times: {late}"
         for folder in words & folders:
             assert any(file.startswith(f"{folder}/") for file in before), f"{job.rule}: {folder}"

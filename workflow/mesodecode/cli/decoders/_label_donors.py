@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from mesodecode.base.files import UserError
-from mesodecode.cli import options
 
 if TYPE_CHECKING:
     from mesodecode.recordings.recording import Recording
@@ -49,7 +48,7 @@ def exchange(recordings: Sequence[Recording], words: Sequence[str]) -> list[Reco
     known |= {one.session: one for one in recordings}
     donors = {}
     for word in words:
-        session, donor = map(known.get, options.pair("--labels-of", word, "SESSION=OTHER"))
+        session, donor = map(known.get, word.partition("=")[::2])
         if session is None or donor is None or session.mouse != donor.mouse:
             raise UserError(
                 f"--labels-of {word}: needs SESSION=OTHER, two sessions of one mouse among the "
