@@ -4,29 +4,14 @@ REQUIRED INPUTS: what the rules before name in BEFORE_RUNTIMES, made by the jobs
 OUTPUTS: config.json (all defaults filled in), tables/runtimes.tsv
 """
 
-import base64
 import json
 
+
+include: "functions/run.smk"
+
+
+
 RESOLVED = json.dumps(STUDY.config, indent=1)
-
-
-def warn_of_no_records():
-    """Say so where an edit of the config would be passed over.
-
-    What files were made with is in .snakemake/, beside results/. Where these were moved without it,
-    Snakemake goes by dates alone.
-    """
-    made, records = RESULTS / "config.json", Path(".snakemake")
-    name = base64.urlsafe_b64encode(str(made).encode()).decode()  # as Snakemake has it
-    kept = [records / "metadata" / name, records / "metadata.db"]
-    known = any(path.exists() for path in kept)
-    if made.exists() and not known and made.read_text() != f"{RESOLVED}\n":
-        print(
-            f"{made}: the config was another, and .snakemake/ has no record of it, so that what was "
-            "edited is NOT made again; bring .snakemake/ along from where results/ were made, or "
-            "run once with --forceall",
-            file=sys.stderr,
-        )
 
 
 if workflow.is_main_process:
