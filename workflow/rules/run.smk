@@ -10,7 +10,6 @@ import json
 include: "functions/run.smk"
 
 
-
 RESOLVED = json.dumps(STUDY.config, indent=1)
 
 
