@@ -104,6 +104,10 @@ def test_every_verb_names_what_it_has(monkeypatch, capsys, line, settings):
             OSError(errno.EIO, "x", "a.h5"),
             "a.h5: Input/output error; the disk or its connection fa",
         ),
+        (
+            FileNotFoundError(errno.ENOENT, "Unable to open (name = 'a b.h5', errno = 2, x = 'y')"),
+            "a b.h5: No such file or directory; check the path, from the folder",
+        ),
         (OSError(errno.EIO, "in two\n lines"), "[Errno 5] in two lines"),
         (
             RuntimeError("HIP out of memory. Tried"),

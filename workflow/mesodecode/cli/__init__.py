@@ -11,6 +11,7 @@ import difflib
 import errno
 import importlib
 import os
+import re
 import shutil
 import sys
 import textwrap
@@ -170,8 +171,10 @@ def _of_machine(error: Exception, args: argparse.Namespace) -> str | None:
         larger = "take a disk of larger files (FAT ends at 4 GB), or raise `ulimit -f`,"
         mend = larger if number == errno.EFBIG else "free some"
         return f"{where}: no space left ({os.strerror(number)}); {mend} and run it again"
-    if number in WAYS_OUT and error.filename:
-        return f"{error.filename}: {os.strerror(number)}; {WAYS_OUT[number]}"
+    if number in WAYS_OUT:
+        named = re.search(r"name = '(.*)', errno", line)  # h5py's, which sets no filename
+        if path := error.filename or (named and named[1]):
+            return f"{path}: {os.strerror(number)}; {WAYS_OUT[number]}"
     if not isinstance(error, MemoryError) and number != errno.ENOMEM:
         if any(words in line for words in NO_MEMORY):
             line = line.split(". ")[0]  # torch goes on about its allocator

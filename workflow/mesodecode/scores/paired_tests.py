@@ -105,7 +105,8 @@ def sentence(row: Mapping) -> str:
     else:
         words += "with mice as the unit only by the t test, which assumes normal differences"
     if row["smallest_p"] >= LEVEL:
-        words += f" (exact p {row['p_sign_flip']:.3g}; {row['n_mice']} mice cannot go below "
+        mice = "1 mouse" if row["n_mice"] == 1 else f"{row['n_mice']} mice"
+        words += f" (exact p {row['p_sign_flip']:.3g}; {mice} cannot go below "
         words += f"{row['smallest_p']:.3g})"
     return words
 
