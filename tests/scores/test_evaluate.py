@@ -127,6 +127,11 @@ def test_files_of_matlab_and_r_are_read_as_those_of_here(tmp_path, text, frame, 
                 del group[key]
                 group[key] = values
     found = predictions.read(path)
+    with h5py.File(path, "a") as file:
+        del file["s1/label"]
+        file["s1/label"] = np.array([b"rest", b"run"] * 9)[: len(found.sessions["s1"].label)]
+    with pytest.raises(UserError, match=r"session s1: labels must be 0 or 1, not b'rest'"):
+        predictions.read(path)
     for name in (*predictions.ATTRIBUTES, "protocol"):
         assert getattr(found, name) == getattr(expected, name)
     for name, item in found.sessions.items():

@@ -149,7 +149,7 @@ def test_ratio_counts_mice():
     other[["valid_mouse", "test_mouse"]] = "n" + other[["valid_mouse", "test_mouse"]]
     assert paired_tests._test_train_ratio(pd.concat([toy(study="x"), other])) == 1 / 3
     with pytest.raises(UserError, match="20 rows have no value in column train_mice; fill them in"):
-        paired_tests._test_train_ratio(toy(train_mice=[""] * 20 + ["x+y"] * 20))
+        paired_tests._test_train_ratio(toy(train_mice=["", None] * 10 + ["x+y"] * 20))
     valid = ["b+c", "c+d", "d+e", "e+a", "a+b"]
     several = pd.DataFrame({"test_mouse": [*"abcde"], "valid_mouse": valid})
     assert paired_tests._test_train_ratio(several) == 1 / 2  # two validate
