@@ -142,7 +142,7 @@ def _no_space(error: Exception, part: Path) -> int | None:
     return None
 
 
-def text_of(value: object) -> str:
+def as_text(value: object) -> str:
     """Return an attribute of a file (HDF5) as text, which MATLAB writes as bytes, R as an array."""
     one = value.item() if getattr(value, "size", None) == 1 else value
     return one.decode() if isinstance(one, bytes) else str(one)

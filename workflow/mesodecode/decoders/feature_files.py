@@ -21,7 +21,7 @@ from typing import Any
 
 import h5py
 
-from mesodecode.base.files import UserError, sha256_of, text_of
+from mesodecode.base.files import UserError, as_text, sha256_of
 from mesodecode.base.records import creating, reading
 from mesodecode.decoders.inputs import SessionFeatures
 from mesodecode.study.targets import Target
@@ -44,7 +44,7 @@ def link(paths: Iterable[str | Path], epoch: int, seen: Sequence[str], out: str 
                 for name, group in _sessions(source, path, epoch).items():
                     session = file.create_group(name)
                     session.attrs.update(group.attrs)
-                    session.attrs["seen"] = text_of(group.attrs["mouse"]) in seen
+                    session.attrs["seen"] = as_text(group.attrs["mouse"]) in seen
                     for key in group:
                         session[key] = h5py.ExternalLink(relative, group[key].name)
 
@@ -63,7 +63,7 @@ def mice_in(path: str | Path, epoch: int | None = None) -> list[str]:
     """Return the mice in a file of `mesodecode extract`, under an epoch if it has several."""
     with reading(path, "a file of features", "extract") as file:
         groups = _sessions(file, path, epoch).values()
-        return list(dict.fromkeys(text_of(group.attrs["mouse"]) for group in groups))
+        return list(dict.fromkeys(as_text(group.attrs["mouse"]) for group in groups))
 
 
 def read_features(
@@ -77,7 +77,7 @@ def read_features(
     sessions = []
     with reading(path, "a file of features", "extract") as file:
         for name, group in _sessions(file, path, epoch).items():
-            mouse = text_of(group.attrs["mouse"])
+            mouse = as_text(group.attrs["mouse"])
             if mice is None or mouse in mice:
                 features, logit, labels, segment = (
                     group[key][:] if key in group else None for key in ARRAYS

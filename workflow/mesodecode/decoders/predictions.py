@@ -17,7 +17,7 @@ from pathlib import Path
 import h5py
 import numpy as np
 
-from mesodecode.base.files import UserError, atomic_path, text_of
+from mesodecode.base.files import UserError, as_text, atomic_path
 from mesodecode.base.windows import tell_short
 from mesodecode.study import protocols
 from mesodecode.study.allocation import Allocation, split_ids
@@ -109,7 +109,7 @@ def session_of(group: h5py.Group, target: Target, mouse: str | None = None) -> S
     frame = _exactly(group["frame"][()], "i8")
     truth = _exactly(group[target.kind.truth][()], target.kind.dtype)
     made = np.stack(made, 1) if target.states else made[0]
-    return SessionPredictions(mouse or text_of(group.attrs["mouse"]), frame, truth, made)
+    return SessionPredictions(mouse or as_text(group.attrs["mouse"]), frame, truth, made)
 
 
 def _exactly(values: np.ndarray, dtype: str) -> np.ndarray:
@@ -153,8 +153,8 @@ def read(path: str | Path, *, of_any: bool = False) -> Predictions:
         raise FileNotFoundError(f"{path}: no such predictions file; run the decoder first")
     try:
         with h5py.File(path, "r") as file:
-            about = {name: text_of(file.attrs[name]) for name in ATTRIBUTES}
-            about["protocol"] = text_of(file.attrs.get("protocol", protocols.TRANSDUCTIVE))
+            about = {name: as_text(file.attrs[name]) for name in ATTRIBUTES}
+            about["protocol"] = as_text(file.attrs.get("protocol", protocols.TRANSDUCTIVE))
             target = Target.of_attributes(file.attrs)
             sessions = {name: session_of(group, target) for name, group in file.items()}
     except (OSError, KeyError, TypeError, ValueError) as error:

@@ -12,7 +12,7 @@ from typing import Any
 
 import h5py
 
-from mesodecode.base.files import UserError, text_of
+from mesodecode.base.files import UserError, as_text
 from mesodecode.decoders.predictions import (
     SessionPredictions,
     bind,
@@ -118,7 +118,7 @@ def read(path: str | Path, allocation: str, valid_mouse: str) -> dict[str, Sessi
         raise FileNotFoundError(f"{path}: no such file; run its decoder with --validation")
     try:
         with h5py.File(path) as file:
-            about = {name: text_of(file.attrs[name]) for name in ATTRIBUTES}
+            about = {name: as_text(file.attrs[name]) for name in ATTRIBUTES}
             target = Target.of_attributes(file.attrs)
             sessions = {name: session_of(group, target) for name, group in file.items()}
     except (OSError, KeyError, TypeError, ValueError) as error:

@@ -28,7 +28,7 @@ import h5py
 import numpy as np
 
 from mesodecode.base import files
-from mesodecode.base.files import UserError, one_line, say, sha256_of, text_of
+from mesodecode.base.files import UserError, as_text, one_line, say, sha256_of
 from mesodecode.recordings import chunks
 from mesodecode.recordings.baseline import Baseline, fixed
 from mesodecode.study.correction_table import looks_ahead
@@ -129,8 +129,8 @@ def read_recording(path: str | Path) -> Recording:
             size, name = file.attrs.get("recorded_size"), file.attrs.get("session_name")
             return Recording(
                 path=Path(path),
-                session=text_of(file.attrs["session"]),
-                mouse=text_of(file.attrs["mouse"]),
+                session=as_text(file.attrs["session"]),
+                mouse=as_text(file.attrs["mouse"]),
                 frame_rate=float(file.attrs["frame_rate"]),
                 labels=file["labels"][:],
                 speed=optional("speed"),
@@ -142,8 +142,8 @@ def read_recording(path: str | Path) -> Recording:
                 roi_names=_names(file),
                 time=optional("time"),
                 recorded_size=None if size is None else tuple(map(int, size)),
-                name=None if name is None else text_of(name),
-                unit=text_of(file.get("corrections", file).attrs.get("unit", "counts")),
+                name=None if name is None else as_text(name),
+                unit=as_text(file.get("corrections", file).attrs.get("unit", "counts")),
                 target=_target(file),
                 decoded=optional("target"),
             )
@@ -171,7 +171,7 @@ def is_corrected(path: str | Path) -> bool:
 def _names(file: h5py.File) -> tuple[str, ...] | None:
     if "rois" not in file or "names" not in file["rois"].attrs:
         return None
-    return tuple(map(text_of, file["rois"].attrs["names"]))
+    return tuple(map(as_text, file["rois"].attrs["names"]))
 
 
 def _target(file: h5py.File) -> Target:

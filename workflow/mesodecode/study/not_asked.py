@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from mesodecode.base.files import say
+from mesodecode.base.files import first_few, say
 from mesodecode.study import targets
 
 SHOWN = 10  # names of files left out
@@ -15,9 +15,8 @@ OF_RUN = ("quality", "quality_curves", "calibration", "prediction_sets", "chance
 def say_left(place: object, paths: Sequence[Path]) -> None:
     """Say which files of a place are left out, if any: the first of them by name."""
     if paths:
-        names = ", ".join(path.name for path in paths[:SHOWN])
-        more = f" and {len(paths) - SHOWN} more" if len(paths) > SHOWN else ""
-        say(f"{place}: left out, as the config does not ask for them: {names}{more}")
+        names = first_few([path.name for path in paths], SHOWN)
+        say(f"{place}: left out, as the config does not ask for them: {names}")
 
 
 def compared(config: Mapping[str, Any]) -> set[str]:

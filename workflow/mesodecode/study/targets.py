@@ -12,7 +12,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from mesodecode.base.files import UserError, counted, text_of
+from mesodecode.base.files import UserError, as_text, counted
 
 STATE = re.compile(r"([A-Za-z][A-Za-z0-9_]{0,30})(?:=(.+))?")
 SHIFTS = 999  # circular shifts that say what chance is, of all but run where none are asked for
@@ -242,9 +242,9 @@ class Target:
     @classmethod
     def of_attributes(cls, found: Mapping[str, Any]) -> Target:
         """Return the target that the attributes of a file tell."""
-        states = tuple(map(text_of, found.get("target_states", ())))
-        unit = text_of(found.get("target_unit", ""))
-        return cls(text_of(found.get("target", "run")), states, unit)
+        states = tuple(map(as_text, found.get("target_states", ())))
+        unit = as_text(found.get("target_unit", ""))
+        return cls(as_text(found.get("target", "run")), states, unit)
 
     def settings(self) -> dict[str, Any]:
         """Return what a trained decoder keeps of its target, nothing of run and rest."""

@@ -1,5 +1,6 @@
 """What `init` found, as a short table for the terminal."""
 
+from mesodecode.base.files import first_few
 from mesodecode.study.discovery.config_text import KEYS, RATE
 from mesodecode.study.discovery.found import Found
 
@@ -24,7 +25,6 @@ def found_table(found: Found) -> list[str]:
     if "frame_rate" not in found.settings:
         rows.append(("frame_rate", f"{RATE[0]}   {RATE[1]}"))
     if found.left:
-        more = f" and {len(found.left) - SHOWN} more" if len(found.left) > SHOWN else ""
-        rows.append(("not used", f"{', '.join(found.left[:SHOWN])}{more}"))
+        rows.append(("not used", first_few(found.left, SHOWN)))
     width = max(len(what) for what, _ in rows)
     return [f"{what:<{width}}  {words}" for what, words in rows]
