@@ -41,11 +41,7 @@ OF_PIXELS = [name for name in SHAPS if name not in OF_ROIS]
 # cut-outs of each image of the window alone
 TIMED = [name for name in CUTOUTS if IMPORTANCE[name]["times"]]
 # analyses in which each side is compared with the other
-SIDED = [
-    name
-    for name, line in IMPORTANCE.items()
-    if line.get("mirror") or line.get("masks") in importance.SIDED
-]
+SIDED = [name for name, line in IMPORTANCE.items() if importance.is_sided(line)]
 
 
 SHOWN_TABLES += expand(

@@ -12,19 +12,20 @@ from typing import Any
 
 from mesodecode.base.files import UserError
 from mesodecode.base.tables import read_table
-from mesodecode.study import not_asked, session_ids, targets
+from mesodecode.study import importance, not_asked, session_ids, targets
 
 # Folders below a study's own, and what names the files in each: a key of `_names`.
 NAMED = {
     **dict.fromkeys(("models", "predictions"), ("model", "allocation")),
     **dict.fromkeys(("nwb", "sources", "figures/qc"), ("session",)),
-    **dict.fromkeys(("tables/quality", "tables/quality_curves", "tables/shift"), ("model",)),
+    **dict.fromkeys(("tables/quality", "tables/quality_curves"), ("model",)),
+    "tables/shift": ("shifted",),
     **dict.fromkeys(("tables/comparisons", "tables/inference"), ("comparison",)),
 }
 # Beginnings of names in figures/ and tables/ -> what follows: a name, whole.
 BEGINNINGS = {"loss_": "model", "quality_": "model", "importance_": "importance"}
 BEGINNINGS |= {f"{kind.table}_": "comparison" for kind in targets.KINDS.values()}
-OF_MAPS = re.compile("_(signed|times|sides|checks|mice|sessions)$")
+OF_MAPS = re.compile(f"_({'|'.join(importance.TABLES)})$")
 
 
 def current(study: Path, paths: Iterable[Path]) -> list[Path]:
@@ -52,6 +53,7 @@ def _names(study: Path, config: Mapping[str, Any]) -> dict[str, set[str]]:
     if config.get("kind") == "encoding" or "mice" not in config:
         return found if config.get("models") else {}
     found["session"] = {s for ids in session_ids.included(config).values() for s in ids}
+    found["shifted"] = {*config.get("shift", {}).get("decoders", ())}
     found["importance"] = {*config.get("importance", {})}
     found["comparison"] = not_asked.compared(config)
     if (table := study / "allocations.tsv").is_file():

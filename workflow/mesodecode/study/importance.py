@@ -117,6 +117,19 @@ def kind_of(settings: Mapping[str, Any]) -> str:
     return next(n for n, one in families().items() if not one.told_by or one.told_by in settings)
 
 
+def is_sided(settings: Mapping[str, Any]) -> bool:
+    """Tell whether a line compares each side with the other."""
+    return bool(settings.get("mirror")) or settings.get("masks") in SIDED
+
+
+def tables_of(settings: Mapping[str, Any]) -> set[str]:
+    """Return those of `TABLES` that a line makes."""
+    cut = kind_of(settings) == "importance_cutout"
+    times, sides = not cut or settings.get("times"), is_sided(settings)
+    asked = {"sessions": cut, "times": times, "sides": sides}
+    return {name for name in TABLES if asked.get(name, True)}
+
+
 def check(where: str, settings: Mapping[str, Any], kinds: Mapping[str, str]) -> None:
     """Raise UserError unless a line fits its decoder; `kinds`: decoder -> its kind."""
     decoder, name = settings["decoder"], kind_of(settings)

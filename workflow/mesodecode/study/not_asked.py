@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from mesodecode.base.files import first_few, say
-from mesodecode.study import targets
+from mesodecode.study import importance, targets
 
 SHOWN = 10  # names of files left out
 
@@ -37,6 +37,9 @@ def not_asked(config: Mapping[str, Any]) -> set[str]:
             gone |= {"confusion"} if kind.name == "states" else set()
             if kind.name == "run":
                 gone |= {*OF_RUN, *(f"quality_{name}" for name in config.get("decoders", {}))}
+    for name, line in config.get("importance", {}).items():
+        none = {*importance.TABLES} - importance.tables_of(line)
+        gone |= {f"importance_{name}_{table}" for table in none}
     lines, comparisons = config.get("decoders", {}), config.get("comparisons", {})
     labels = {line.get("labels", "own") for line in lines.values()}
     run = targets.kind_named(config.get("target", "run")).name == "run"
