@@ -114,7 +114,7 @@ VERBS: dict[str, Row] = {
     "tune": (
         "--config c.yaml --decoder d --test-mice m2 m1 --recordings m3/a m4/b --out o.json "
         f"--trials-table t.tsv --pretrained w.pt --storage s.journal {COMPUTE}",
-        "base.tables decoders.tune running.provenance",
+        "base.tables decoders.tune running.provenance base.files",
         READ
         | {
             "study.study.load": TUNED,

@@ -128,6 +128,7 @@ TUNE |= of("recordings.recording.with_labels_of") | {
     ),
     "mesodecode.recordings.recording.mice_of": ["m2"],
     "mesodecode.cli.decoders._training.fingerprint": [],
+    "mesodecode.base.files.sha256": lambda path: f"bytes of {path}",
 }
 
 SIZED = [[SimpleNamespace(mouse=m, shape=(9, 4, 4), frame_rate=30.0)] for m in "ab"]
@@ -377,16 +378,16 @@ WIRED = {
         TUNE,
         {"storage": Path("kept/trials.journal"), "settings": {"pretrained": "file:w.pt"}},
     ),
-    "tune: trials are of allocations and code, too": (
+    "tune: trials are of first weights, allocations and code, too": (
         "--config c.json --decoder cnn --test-mice m1 --recordings r --out o --trials-table t "
-        "--storage kept/trials.journal",
+        "--pretrained w.pt --storage kept/trials.journal",
         "decoders.tune.search",
         TUNE
         | {
             "mesodecode.cli.decoders._training.fingerprint": ["digest"],
             "mesodecode.running.provenance.code_version": lambda verb: f"code of {verb}",
         },
-        {"identity": ["digest", "x", "code of tune"]},
+        {"identity": ["digest", "bytes of w.pt", "x", "code of tune"]},
     ),
     "dropped-rois": (
         "--recordings a.h5 --rois 3 5 --normalise dff --out o",
@@ -448,7 +449,10 @@ WIRED = {
         "--responses r.h5 --fold s.fold-1 --learning-rates 0.1 0.2 0.3 0.4 0.5 --momenta 0.9 "
         "--l2s 0.01 --initialisations xavier --chunk 2 --chunks 3 --out o --partial p",
         "encoding.sweep.train_all",
-        {"mesodecode.cli.encoding._data.of_network": NETWORK, "mesodecode.base.files.sha256": str},
+        {
+            "mesodecode.cli.encoding._data.of_network": ({}, *NETWORK[1:]),
+            "mesodecode.base.files.sha256": str,
+        },
         {},
     ),
     "preprocess": (
@@ -897,6 +901,14 @@ INPUTS = {
         },
         ["bytes of a", "bytes of b"],
     ),
+    "train-encoding: of a file": (
+        "--responses a --fold f --out o --weights w --history h --checkpoint k.pt",
+        {
+            "cli.encoding._data.of_network": ({"pretrained": "file:w.pt"}, *NETWORK[1:]),
+            "base.files.sha256": lambda path: f"bytes of {path}",
+        },
+        ["bytes of a", "bytes of w.pt"],
+    ),
 }
 
 
@@ -948,6 +960,19 @@ def test_what_is_kept_of_a_fold_is_of_that_fold_alone(monkeypatch, verb, target)
             found.append(arguments(patch, line, f"mesodecode.{target}", stubs)["identity"])
     assert found[0] == found[1]
     assert all(one != other for at, one in enumerate(found[1:]) for other in found[at + 2 :])
+
+
+def test_what_is_kept_of_a_sweep_is_of_the_bytes_of_its_first_weights(monkeypatch):
+    """A file of them may be replaced under its name."""
+    stubs = {
+        "mesodecode.cli.encoding._data.of_network": lambda args: (
+            *({"pretrained": args.pretrained}, "cpu", "data", "split"),
+        ),
+        "mesodecode.base.files.sha256": lambda path: f"bytes of {path}",
+    }
+    line = f"{SWEEP} --responses a --fold f --out o --pretrained file:w.pt"
+    target = "mesodecode.encoding.sweep.train_all"
+    assert "bytes of w.pt" in arguments(monkeypatch, line, target, stubs)["identity"]
 
 
 @pytest.mark.parametrize("name", DEVICES)

@@ -24,7 +24,6 @@ def add_arguments(parser: argparse.ArgumentParser, kind: Kind) -> None:
 
 def run(args: argparse.Namespace, kind: Kind) -> None:
     """Train a network of a kind; write what is asked for."""
-    from mesodecode.base.files import file_of, sha256
     from mesodecode.decoders import train
     from mesodecode.decoders.device import resolve_device
     from mesodecode.decoders.inputs import images_read
@@ -40,8 +39,7 @@ def run(args: argparse.Namespace, kind: Kind) -> None:
     settings |= frames_of(sets[0]) | target.settings()
     trained = Trained(kind.name, settings, *map(mice_of, sets), state={})
     inputs = [*_training.fingerprint([*sets[0], *sets[1]]), *args.labels_of]
-    if weights := file_of(settings.get("pretrained", "none")):
-        inputs.append(sha256(weights))
+    inputs += _training.first_weights(settings)
     checkpoint = _training.checkpoint_of(
         args, lambda: _training.identity_of(settings, inputs, kind.trains.train)
     )

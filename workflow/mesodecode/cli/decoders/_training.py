@@ -90,6 +90,14 @@ def fingerprint(recordings: Iterable[Recording]) -> list[str]:
     return [f"{r.mouse}/{r.session}: {len(r)} frames, {r.digest()}" for r in recordings]
 
 
+def first_weights(settings: Mapping[str, Any]) -> list[str]:
+    """Return the SHA-256 of the file of first weights that settings name, if they name one."""
+    from mesodecode.base.files import file_of, sha256
+
+    weights = file_of(settings.get("pretrained", "none"))
+    return [sha256(weights)] if weights else []
+
+
 def identity_of(settings: dict[str, Any], inputs: Sequence[str], code: str) -> dict[str, Any]:
     """Return all that weights depend on: settings, inputs and the code of a verb."""
     from mesodecode.running.provenance import code_version

@@ -33,7 +33,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> None:
     from mesodecode.base.files import UserError, atomic_path
     from mesodecode.base.tables import write_table
-    from mesodecode.cli.decoders._training import fingerprint
+    from mesodecode.cli.decoders._training import fingerprint, first_weights
     from mesodecode.decoders import tune
     from mesodecode.decoders.device import resolve_device
     from mesodecode.recordings.recording import mice_of, read_recordings, with_labels_of
@@ -65,10 +65,11 @@ def run(args: argparse.Namespace) -> None:
     first = {"pretrained": f"file:{args.pretrained}"} if args.pretrained else {}
     score = tune.scorer(decoder.kind, device)
     splits = tune.splits_of(mine, recordings)
-    identity = [*fingerprint(recordings), *(one.id for one in mine), code_version("tune")]
+    chosen = decoder.settings | first
+    identity = [*fingerprint(recordings), *first_weights(chosen), *(one.id for one in mine)]
+    identity.append(code_version("tune"))
     target = recordings[0].target
     identity += [f"{key}={value}" for key, value in target.attributes().items()]
-    chosen = decoder.settings | first
     found = tune.search(score, chosen, line, splits, storage, identity, target.kind)
     write_table(tune.table(found, target.kind), args.trials_table)
     with atomic_path(args.out) as part:

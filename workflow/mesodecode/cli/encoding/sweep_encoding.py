@@ -10,6 +10,7 @@ Example: mesodecode sweep-encoding --responses s1.h5 --fold s1.fold-1 --learning
 import argparse
 
 from mesodecode.cli import options
+from mesodecode.cli.decoders import _training
 from mesodecode.cli.encoding import _data
 
 HELP = "train a network with many settings (a part of a sweep)"
@@ -48,7 +49,7 @@ def run(args: argparse.Namespace) -> None:
         args.fold_seed,
         code_version("sweep_encoding"),
     ]
-    inputs = [sha256(path) for path in args.responses]
+    inputs = [*map(sha256, args.responses), *_training.first_weights(settings)]
     table = sweep.train_all(
         data, split, settings, lines, device, args.partial, str([*identity, inputs])
     )

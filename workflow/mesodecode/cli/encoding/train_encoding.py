@@ -31,7 +31,7 @@ def run(args: argparse.Namespace) -> None:
     from mesodecode.encoding.train import train_network
 
     settings, device, data, split = _data.of_network(args)
-    inputs = [sha256(path) for path in args.responses]
+    inputs = [*map(sha256, args.responses), *_training.first_weights(settings)]
     identity = settings | {"fold": [args.by, args.fold, args.folds, args.fold_seed]}
     checkpoint = _training.checkpoint_of(
         args, lambda: _training.identity_of(identity, inputs, "train_encoding")
