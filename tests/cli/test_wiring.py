@@ -99,7 +99,7 @@ CUTOUT = of(
     "explain.cutout_tables.mask_table",
     "explain.cutout_tables.allocation_scores",
 )
-LIVE_MEMBER = mock.Mock(decoder=mock.Mock(spec=SignalDecoder))
+LIVE_MEMBER = mock.Mock(decoder=mock.Mock(spec=SignalDecoder), settings={"roi_names": ["V1", "M2"]})
 LIVE = {
     "mesodecode.live.setting_up.open_members": [LIVE_MEMBER],
     "mesodecode.live.setting_up.open_source": mock.NonCallableMock(recording=None),
@@ -305,6 +305,7 @@ WIRED = {
             "image_size": 48,
             "roi_masks": Path("m.mat"),
             "roi_dataset": "second",
+            "roi_names": ["V1", "M2"],
         },
     ),
     "live: source": (
@@ -487,8 +488,10 @@ WIRED = {
         LIVE
         | of("live.setting_up.read_recording", "live.setting_up._compile")
         | of("live.setting_up.Corrections", "live.setting_up.Watch")
+        | of("live.setting_up.check_frames")
         | {
             "mesodecode.live.setting_up._as_known": ({"channels": 1, "dff": "none"}, None),
+            "mesodecode.live.setting_up._roi_names": [],
             "mesodecode.live.setting_up._frame_rate": 25.0,
         },
         {"rate": 25.0, "reference": Path("r.h5")},
@@ -499,9 +502,11 @@ WIRED = {
         LIVE
         | of("live.setting_up._compile", "live.setting_up.Corrections", "live.setting_up.Watch")
         | of("live.setting_up.read_recordings", "live.setting_up._known_of")
+        | of("live.setting_up._check_alike", "live.setting_up.check_frames")
         | {
             "mesodecode.live.setting_up.open_members": 2 * [LIVE_MEMBER],
             "mesodecode.live.setting_up._as_known": ({"channels": 1, "dff": "none"}, None),
+            "mesodecode.live.setting_up._roi_names": [],
             "mesodecode.live.setting_up._frame_rate": 25.0,
             "mesodecode.live.setting_up.Member": lambda *_, watched, **__: watched,
         },

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import re
+from dataclasses import replace
 from types import SimpleNamespace
 
 import h5py
@@ -104,6 +106,29 @@ def test_a_rate_that_nobody_tells_is_asked_for_and_files_of_a_session_may_differ
     words = re.escape(f"--image-size 16: {known.path} has 32; leave it out")
     with pytest.raises(UserError, match=f"^{words}$"):
         setting_up._as_known(given, 16, known)
+
+
+def test_known_recordings_that_were_corrected_otherwise_say_nothing(tmp_path):
+    """Those of two labs, or with a mask for each session: today's frames are like none of them."""
+
+    def known(name, **changed):
+        with h5py.File(tmp_path / name, "w") as file:
+            file.create_group("corrections").attrs["settings"] = json.dumps(changed)
+        return SimpleNamespace(path=tmp_path / name)
+
+    given = schema.defaults("corrections")
+    plain, same, dark = known("p.h5"), known("s.h5", binning=1), known("d.h5", dark_offset=90)
+    masks = [known(f"{n}.h5", brain_mask=f"{n}.npy") for n in "ab"]
+    setting_up._check_alike(given, [])
+    setting_up._check_alike(given, [plain, same])
+    setting_up._check_alike(given, [masks[0], masks[0]])
+    setting_up._check_alike(given | {"brain_mask": "today.npy"}, masks)
+    said = f"--known: dark_offset is 0 in {plain.path}, but 90 in {dark.path}; give those of this "
+    with pytest.raises(UserError, match=f"^{re.escape(said)}rig alone$"):
+        setting_up._check_alike(given, [plain, same, dark])
+    said = f"--known: brain_mask is a.npy in {masks[0].path}, but b.npy in {masks[1].path}; give"
+    with pytest.raises(UserError, match=f"^{re.escape(said)} today's by --brain-mask$"):
+        setting_up._check_alike(given, masks)
 
 
 def test_a_network_of_images_is_compiled_for_the_size_that_is_known(tmp_path, monkeypatch, capsys):
@@ -308,3 +333,50 @@ def test_a_source_is_opened_as_flags_settings_and_known_recordings_say(
         **{"text": "m.tif", "signals": True, "frame_rate": rate, "channels": 2},
         **{"shape": [4, 5], "dtype": "uint8"},
     }
+
+
+# --- which ROIs come ------------------------------------------------------------------------------
+
+SQUARES = {name: [[x, 2], [x + 4, 2], [x + 4, 8], [x, 8]] for x, name in ((1, "a"), (8, "b"))}
+SQUARES["c"] = [[20, 20], [28, 20], [28, 28], [20, 28]]
+
+
+@pytest.mark.parametrize(("today", "names"), [("xbca", "abc"), ("cab", "123")])
+def test_rois_of_today_are_taken_by_the_names_of_training(tmp_path, capsys, today, names):
+    """Whatever their order in the file, and whatever else is in it."""
+    files = make_weights(tmp_path, "gru", roi_names=[*names], **TOLD)
+    masks = {name: SQUARES.get(name, SQUARES["a"]) for name in today}
+    (tmp_path / "masks.json").write_text(json.dumps(masks))
+    source = tmp_path / f"m_{SIDE}_{SIDE}_uint16.dat"
+    movie().tofile(source)
+    flags = ["--roi-masks", tmp_path / "masks.json", "--out", tmp_path / "o.tsv"]
+    assert live("--weights", *files, "--source", source, "--timeout", "0.3", *flags) == 0
+    order = "abc" if names == "abc" else today  # numbers do not tell
+    rows, columns = np.indices((SIDE, SIDE))
+    rois = []
+    for name in order:
+        (left, top), _, (right, bottom), _ = masks[name]
+        inside = (columns >= left) & (columns < right) & (rows >= top) & (rows < bottom)
+        rois.append(movie()[:, inside].mean(axis=1))
+    one = write(tmp_path / "t1.h5", rois=np.float32(np.transpose(rois)))
+    frames, probability = offline(files, read_recording(one))
+    found = table(tmp_path / "o.tsv")
+    assert found.frame.tolist() == frames.tolist() and probability.std() > 1e-3
+    np.testing.assert_allclose(found.probability, probability, atol=1e-5)
+    said = "masks.json: ROIs are taken in their order, 'c' for '1': the names do not tell\n"
+    assert (said in capsys.readouterr().err) == (names == "123")
+
+
+def test_rois_of_other_names_are_refused(tmp_path):
+    (abc,) = open_members(make_weights(tmp_path, "gru", roi_names=[*"abc"]))
+    (none,) = open_members(make_weights(tmp_path, "gru", roi_names=[""] * 3))
+    (acb,) = open_members(make_weights(tmp_path, "gru", roi_names=[*"acb"]))
+    one, other = (read_recording(write(tmp_path / f"{n}1.h5")) for n in "tu")
+    named, swapped = replace(one, roi_names=(*"abc",)), replace(other, roi_names=(*"acb",))
+    bare = replace(other, rois=None)
+    assert setting_up._roi_names([none, abc], [named, bare, other]) == [*"abc"]
+    assert setting_up._roi_names([none], [named, swapped]) == []
+    with pytest.raises(UserError, match=r"^--weights: decoders of other ROIs, or of other order"):
+        setting_up._roi_names([abc, none, acb], [])
+    with pytest.raises(UserError, match=r"^--weights: trained on ROI 2 as 'b', but it is 'c' in"):
+        setting_up._roi_names([abc], [named, swapped])

@@ -55,6 +55,7 @@ def pushed(raw, settings, numbers=None, **more):
         {"dff": "percentile", "baseline_causal": True, "baseline_window": 12},  # steps of frames
         {"binning": 2},
         {"dff": "mean", "baseline_causal": True, "baseline_window": 0.3},
+        {"dff": "percentile", "baseline_causal": True, "baseline_window": 40},  # none as long
         RATIO,
         SWAPPED,
         SWAPPED | {"dff": "percentile"},

@@ -664,6 +664,39 @@ def test_masks_without_what_is_not_known():
     assert str(caught.value) == "m.tif: all pixels of ROI b are NaN in the movie; leave it out"
 
 
+@pytest.mark.parametrize(
+    ("own", "asked", "found", "said"),
+    [
+        ("ab", "ab", [0, 1], ""),
+        ("ba", "ab", [1, 0], ""),
+        ("bca", "ab", [2, 0], ""),
+        ("ba", ["", ""], [0, 1], ""),
+        ("ba", [], [0, 1], ""),
+        ("31", "13", [1, 0], ""),
+        (["1", "-1"], ["-1", "1"], [1, 0], ""),
+        ("ba", "13", [0, 1], "m.json: ROIs are taken in their order, 'b' for '1': the names do"),
+        ("13", "ba", [0, 1], "m.json: ROIs are taken in their order, '1' for 'b': the names do"),
+        ("bac", "13", [0, 1, 2], ""),  # the decoder says how many it reads
+        (["1", "3 left"], ["3 left", "1"], [1, 0], ""),
+    ],
+)
+def test_masks_of_names(capsys, own, asked, found, said):
+    masks = Masks((*own,), tuple(np.array([10 + i]) for i in range(len(own))))
+    chosen = masks.of([*asked], "m.json")
+    assert [int(p[0]) - 10 for p in chosen.pixels] == found
+    assert chosen.names == tuple(own[i] for i in found)
+    assert capsys.readouterr().err.startswith(said) and (said or not capsys.readouterr().err)
+
+
+def test_masks_that_lack_a_name_are_refused():
+    masks = Masks(("a", "b"), (np.array([0]), np.array([7])))
+    with pytest.raises(UserError) as caught:
+        masks.of(["b", "c"], "m.json")
+    assert str(caught.value) == (
+        "m.json: no ROI 'c' in it, which the decoder was trained on; it has a, b"
+    )
+
+
 @pytest.mark.parametrize("size", [(4, 4), (9, 13), (3, 2)])
 def test_tiles_are_sixteen_parts_row_by_row(size):
     found = tiles(*size)

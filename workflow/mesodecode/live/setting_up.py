@@ -34,6 +34,7 @@ from mesodecode.recordings.recording import (
     read_recordings,
     told_frames,
 )
+from mesodecode.recordings.roi_signals import check_rois
 from mesodecode.study import schema
 from mesodecode.study.correction_table import FILES
 
@@ -61,11 +62,14 @@ def prepared(
     if opened.recording is not None:  # corrected already
         _check_replay(opened.recording, corrections, args)
         how, size = schema.defaults("corrections"), None
+    else:
+        _check_alike(corrections, known)
     _check_mouse(opened.recording, reference, found)
     recordings = [one for one in (opened.recording, *known, reference) if one is not None]
     rate = _frame_rate(args.frame_rate, recordings, found)
     for loaded in found:
         check_frames(loaded.settings, recordings, "--weights")
+    names = _roi_names(found, recordings) if signals else []
     _compile(found, settings, device, opened.recording or alike, size)
     made = Corrections(
         how,
@@ -74,6 +78,7 @@ def prepared(
         image_size=size,
         roi_masks=args.roi_masks if signals else None,
         roi_dataset=args.roi_dataset,
+        roi_names=names,
     )
     light = how["dff"] == "none" and all(
         one is None or one.unit == "counts" for one in (opened.recording, alike)
@@ -119,6 +124,20 @@ def _check_mouse(
             f"{reference.path}: of mouse {reference.mouse}, but {replayed.path} is of mouse "
             f"{replayed.mouse}; give a reference of the same mouse"
         )
+
+
+def _roi_names(found: Sequence[Loaded], recordings: Sequence[Recording]) -> Sequence[str]:
+    """Return the names of the ROIs that decoders were trained on, none if weights do not say them.
+
+    Raises UserError if they are not the same for all, or recordings have others.
+    """
+    told = [names for loaded in found if any(names := loaded.settings.get("roi_names") or [])]
+    if any(names != told[0] for names in told):
+        raise UserError("--weights: decoders of other ROIs, or of other order; give those of one")
+    for recording in recordings if told else ():
+        if recording.rois is not None:
+            check_rois(told[0], [recording], "--weights")
+    return told[0] if told else []
 
 
 def _source(
@@ -230,12 +249,7 @@ def _as_known(
     """
     if known is None:
         return given, size
-    defaults = schema.defaults("corrections")
-    with h5py.File(known.path) as file:
-        changed = {}
-        if "corrections" in file:
-            changed = json.loads(file["corrections"].attrs["settings"])
-    made = defaults | changed
+    defaults, made = schema.defaults("corrections"), _made_with(known)
     for key, value in given.items():
         if value == defaults[key] or value == made[key]:
             continue
@@ -250,6 +264,33 @@ def _as_known(
     if known.recorded_size is not None:
         size = size or (None if known.shape[1:] == known.recorded_size else known.shape[1])
     return made, size
+
+
+def _made_with(recording: Recording) -> dict[str, Any]:
+    """Return the corrections of a recording."""
+    with h5py.File(recording.path) as file:
+        changed = {}
+        if "corrections" in file:
+            changed = json.loads(file["corrections"].attrs["settings"])
+    return schema.defaults("corrections") | changed
+
+
+def _check_alike(given: Mapping[str, Any], known: Sequence[Recording]) -> None:
+    """Raise UserError if known recordings do not say how frames are corrected: each says another.
+
+    As those of two labs do, or of sessions with a mask each, unless today's is `given`.
+    """
+    made, defaults = [_made_with(one) for one in known], schema.defaults("corrections")
+    for one, other in zip(known, made, strict=True):
+        for key, value in made[0].items():
+            if other[key] == value or (key in FILES and given[key] != defaults[key]):
+                continue
+            flag = f"--{key.replace('_', '-')}"
+            todo = f"give today's by {flag}" if key in FILES else "give those of this rig alone"
+            raise UserError(
+                f"--known: {key} is {value} in {known[0].path}, but {other[key]} in {one.path}; "
+                f"{todo}"
+            )
 
 
 def _check_replay(

@@ -58,8 +58,9 @@ class Corrections:
     """What makes frames `Corrected`; `push` is given one after the other.
 
     `settings` are those of `tables/corrections.yaml`, `frame_rate` that of one channel.
-    `roi_masks`: a file of ROIs, whose means are then the values. `order` counts what is lost, also
-    frames whose values are no numbers, and what came late.
+    `roi_masks`: a file of ROIs, whose means are then the values, in the order of `roi_names` (see
+    `Masks.of`). `order` counts what is lost, also frames whose values are no numbers, and what came
+    late.
     """
 
     def __init__(
@@ -71,6 +72,7 @@ class Corrections:
         image_size: int | None = None,
         roi_masks: Path | None = None,
         roi_dataset: str | None = None,
+        roi_names: Sequence[str] = (),
     ) -> None:
         check(dict(settings), by_light=isinstance(settings["signal_channel"], str))
         check_causal(settings, "corrections")
@@ -81,6 +83,7 @@ class Corrections:
             )
         self._settings, self._source, self._size = settings, source, image_size
         self._roi_masks, self._roi_dataset, self._masks = roi_masks, roi_dataset, None
+        self._roi_names = roi_names
         window = settings["baseline_window"] and settings["baseline_window"] * frame_rate
         paired = settings["hemodynamics"] == "ratio"
         self._channels = ("signal", "reference") if paired else ("signal",)
@@ -181,7 +184,8 @@ class Corrections:
             elif s["dark_offset"]:
                 self._dark = np.float32(s["dark_offset"])
             if self._roi_masks is not None:
-                self._masks = read_masks(self._roi_masks, *size, self._roi_dataset)
+                masks = read_masks(self._roi_masks, *size, self._roi_dataset)
+                self._masks = masks.of(self._roi_names, self._roi_masks)
         elif self._roi_masks is not None or not self._keeps_type or s["channels"] > 1:
             raise UserError(
                 f"{self._source}: ROI signals, not frames; leave corrections and --roi-masks out"

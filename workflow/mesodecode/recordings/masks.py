@@ -6,14 +6,15 @@ y down, the centre of the first pixel at (0, 0).
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import re
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from mesodecode.base.files import UserError, doubt, one_line, read_json
+from mesodecode.base.files import UserError, doubt, first_few, one_line, read_json, say
 from mesodecode.recordings.movie import check_opens
 from mesodecode.recordings.readers import imagej
 from mesodecode.recordings.readers.image_files import IMAGES, read_image
@@ -44,6 +45,29 @@ class Masks:
                     f"{path}: all pixels of ROI {name} are NaN in the movie; leave it out"
                 )
         return Masks(self.names, kept)
+
+    def of(self, names: Sequence[str], path: str | Path) -> Masks:
+        """Return the ROIs of these names, in their order: those that a decoder was trained on.
+
+        Without names, or where the ROIs of one side alone are called by numbers, as those of label
+        images are, all in the order in which they are; a line says so. Raises UserError if one is
+        not there.
+        """
+        if tuple(names) == self.names or not any(names):
+            return self
+        numbered = [all(re.fullmatch(r"-?\d+", n) for n in side) for side in (self.names, names)]
+        if numbered[0] != numbered[1]:
+            if len(names) == len(self.names):
+                pair = f"'{self.names[0]}' for '{names[0]}'"
+                say(f"{path}: ROIs are taken in their order, {pair}: the names do not tell")
+            return self
+        if missing := [name for name in names if name not in self.names]:
+            raise UserError(
+                f"{path}: no ROI '{missing[0]}' in it, which the decoder was trained on; it has "
+                f"{first_few(self.names, 10)}"
+            )
+        pixels = dict(zip(self.names, self.pixels, strict=True))
+        return Masks(tuple(names), tuple(pixels[name] for name in names))
 
     def means(self, frames: np.ndarray) -> np.ndarray:
         """Return the mean of frames (n, H, W) over each ROI, float32 (n, R)."""

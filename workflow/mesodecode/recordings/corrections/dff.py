@@ -43,8 +43,10 @@ class Dff:
             self._step = -(-n_frames // WHOLE_STEPS)
             self.baseline = self._whole()
         else:
-            self._step = max(1, round(min(window, n_frames) / STEPS))
-            n_steps = round(min(window, n_frames) / self._step)
+            # what comes later, and so how long the recording is, changes no causal baseline
+            window = window if causal else min(window, n_frames)
+            self._step = max(1, round(window / STEPS))
+            n_steps = round(window / self._step)
             self._before = n_steps - 1 if causal else n_steps // 2
             self._after = 0 if causal else n_steps // 2
 
