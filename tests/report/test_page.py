@@ -189,6 +189,11 @@ def test_first_page_asks_neither_permuted_labels_nor_decoders_with_labels_of_the
     assert (
         "mean of 2 sets of test mice" in page["answer"][1] and "(mice 1, 2, 5)" in page["answer"][2]
     )
+    assert "95 % CI" in page["answer"][1]
+    page = front.page(cohort, {}, {"auc": sets.replace({"test_mouse": {"3+4": "3+5"}})})
+    assert page["answer"][0].startswith("Not known: sets of test mice that share mice")
+    assert "mean of 2 sets of test mice (chance 0.5)" in page["answer"][1]
+    assert not any("with mice as the unit" in words for words in page["certainty"])
 
 
 def test_first_page_names_flags_and_shifted_sessions_of_the_best_decoder(study):

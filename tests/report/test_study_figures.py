@@ -23,10 +23,11 @@ from mesodecode.base.tables import read_table, write_table
 from mesodecode.recordings.recording import read_recording
 from mesodecode.report import cohort_figure as drawn
 from mesodecode.report import formats
-from mesodecode.scores import auc_figure, published_tests, reproduction
+from mesodecode.scores import auc_figure, published_tests, reproduction, reproduction_figure
 from mesodecode.study import published
 from mesodecode.study import study as studies
 from tabled import as_tabled
+from texts import as_read
 
 REFERENCE = ROOT / "workflow/reference/ajioka2024_auc.csv"
 PAIRS = {
@@ -95,6 +96,17 @@ def test_an_allocation_without_an_auc_counts_nowhere():
             for table in (auc.assign(auc=auc["auc"].where(made)), auc[made])
         )
         assert one["n"][0] == 16 and one.equals(other)
+
+
+def test_mice_that_are_tested_together_have_no_interval():
+    auc = pd.DataFrame({"decoder": "cnn", "test_mouse": ["1+2", "2+3"], "auc": [0.7, 0.8]})
+    auc = auc.assign(valid_mouse="4", train_mice="5")
+    (row,) = reproduction.reproduce(auc, other_animals(), {"cnn": PAIRS["cnn"]}).to_dict("records")
+    assert row["interval"] == "none, mice are tested together"
+    assert row["difference"] == pytest.approx(0.75 - 0.896, abs=5e-4)
+    assert np.isnan([row["ci_low"], row["ci_high"]]).all()
+    caption = reproduction_figure.reproduction_caption(pd.DataFrame([row]))
+    assert "(none where mice are tested together)" in as_read(caption)
 
 
 def test_a_decoder_without_aucs_is_named():

@@ -75,6 +75,31 @@ def test_a_mouse_is_the_mean_of_its_allocations_and_a_cohort_that_of_its_mice():
     assert lost == pytest.approx(0.075)
 
 
+def test_a_mouse_without_a_score_is_none_of_the_mice():
+    rows = cohort_matrix.table(pd.concat([BOTH, auc_of(("x+y", "4", np.nan))]), COHORTS)
+    pd.testing.assert_frame_equal(rows, cohort_matrix.table(BOTH, COHORTS))
+
+
+def test_mice_that_are_tested_together_are_counted_and_have_no_interval():
+    rows = cohort_matrix.table(
+        auc_of(
+            ("1", "2+3", 0.9), ("2", "1+3", 0.8), ("3", "1+2", 0.7),
+            ("x", "2+3", 0.6), ("x", "1+3", 0.6), ("x", "1+2", 0.6),
+        ),
+        COHORTS,
+    )  # fmt: skip
+    own, across = rows.to_dict("records")
+    assert (own["n_mice"], own["n_allocations"], across["n_paired"]) == (3, 3, 3)
+    assert own["auc"] == pytest.approx(0.8) and across["loss"] == pytest.approx(0.2)
+    assert np.isnan([own["ci_low"], own["ci_high"], across["loss_low"], across["loss_high"]]).all()
+    assert as_read(across["sentence"]).endswith(
+        "; 0.200 less than after training in their own cohort, in 3 mice that are tested together: "
+        "no interval."
+    )
+    ((verdict, _),) = cohort_matrix.headlines(rows)
+    assert verdict == "none"
+
+
 def test_a_loss_needs_mice_that_were_tested_from_both():
     rows = cohort_matrix.table(auc_of(("1+2", "3", 0.9), ("x+y", "1", 0.8)), COHORTS)
     across = rows.iloc[1]

@@ -162,6 +162,9 @@ def test_hedges_g_by_hand():
     # mean 4, SD sqrt(12.5); correction 1 - 3/15 = .8
     assert mouse_tests.hedges_g(np.array([1.0, 2, 3, 4, 10])) == pytest.approx(0.8 * 4 / 12.5**0.5)
     assert np.isnan(mouse_tests.hedges_g(np.ones(5))) and np.isnan(mouse_tests.hedges_g(np.ones(1)))
+    # .1 always, of mice with two and three allocations, whose means differ in their last digit
+    means = mouse_tests.by_mouse(np.full(5, 0.1), np.array(list("xxyyy")))
+    assert np.ptp(means) > 0 and np.isnan(mouse_tests.hedges_g(means))
 
 
 def test_icc_and_design_effect_by_hand():
@@ -184,6 +187,8 @@ def test_icc_and_design_effect_by_hand():
 def test_empirical_p_by_hand():
     assert chance_tests.empirical_p(0.9, [0.5, 0.9, 0.95]) == (3 / 4, 1 / 4)
     assert chance_tests.empirical_p(0.9, [0.5] * 19) == (1 / 20, 1 / 20)
+    assert chance_tests.empirical_p(0.3, [0.1 + 0.2, 0.3 - 1e-12, 0.3 - 1e-6]) == (3 / 4, 1 / 4)
+    assert chance_tests.empirical_p(-1e6, [-1e6 - 1e-6]) == (1, 1 / 2)  # R² has no lower end
 
 
 def test_nothing_that_varies():
@@ -540,6 +545,14 @@ def test_circular_shift_is_that_of_plain_loops():
     assert set(np.round(null, 9)) <= expected and len(set(np.round(null, 9))) > len(expected) / 2
     true = np.concatenate([*labels.values()])
     assert observed == pytest.approx(np.mean([roc_auc(true, p) for p in scores]))
+
+
+def test_labels_shifted_by_their_period_tie_with_the_true_ones():
+    labels = np.arange(600) // 30 % 2
+    noisy = 3 * labels + np.random.default_rng(0).normal(size=600)
+    observed, null = chance_tests.circular_shift([{"s": (labels, noisy)}], 1000)
+    ties = int((chance_tests.shifts_of("s", 600, 1000) % 60 == 0).sum())
+    assert ties == 16 and chance_tests.empirical_p(observed, null)[0] == (ties + 1) / 1001
 
 
 def test_sessions_of_no_frame_or_one_do_not_shift():

@@ -118,6 +118,9 @@ def test_decoders_that_never_differ_promise_nothing():
     row = row_of(mouse_power.smallest_differences(made, by="decoder", mice=[5]), a="a", b="b")
     assert np.isnan(row["smallest_difference"]) and np.isnan(row["icc"])
     assert row["mean_difference"] == pytest.approx(0.1)
+    one = made[made["decoder"] == "a"].assign(auc=0.9)  # whose mean .4 from chance is rounded
+    row = row_of(mouse_power.smallest_differences(one[:6], mice=[5]), b="chance")
+    assert np.isnan(row["smallest_difference"]) and row["sd_between"] == 0
 
 
 def test_the_sentence_of_the_report_is_what_the_table_has():

@@ -137,6 +137,45 @@ def test_which_family_is_higher_in_a_variant_is_of_the_mean_over_its_mice():
     assert words == "roi has the higher mean AUC of linear and roi in 2 of 2 variants."
 
 
+def test_families_that_are_equal_are_not_said_to_differ():
+    rows = table()
+    rows["auc"] = 1.0
+    assert multiverse.sentences(rows)[2] == (
+        "linear and roi have the same mean AUC in all 2 variants."
+    )
+    rows.loc[rows["decoder"] == "roi_small", "auc"] = 0.9
+    assert multiverse.sentences(rows)[2] == (
+        "linear has the higher mean AUC of linear and roi in 1 of 2 variants."
+    )
+
+
+def test_a_mouse_without_a_score_is_left_out():
+    rows = table()
+    known = multiverse.sentences(rows[rows["test_mouse"] != "a"])
+    rows.loc[rows["test_mouse"] == "a", ["auc", "difference"]] = np.nan
+    assert multiverse.sentences(rows) == known and "over 2 mice" in known[0]
+    rows["auc"] = np.nan
+    assert multiverse.sentences(rows)[:2] == [
+        "linear: nothing is scored.",
+        "roi: nothing is scored.",
+    ]
+
+
+def test_mice_that_are_tested_together_have_no_interval_and_a_shift_of_their_own():
+    rows = table()
+    together = rows.assign(test_mouse=rows["test_mouse"].map({"a": "a+b", "b": "b+c", "c": "a+c"}))
+    assert multiverse.sentences(together)[0] == (
+        "linear: the mean AUC over 3 mice goes from 0.500 (small) to 0.833 (best); mice are tested "
+        "together, so that there is no interval over them."
+    )
+    scored = pd.DataFrame({"decoder": ["d", "e"], "test_mouse": "a+b", "auc": 0.7})
+    shift = pd.DataFrame({"decoder": "d", "test_mouse": list("abc")})
+    shift["verdict"] = ["shifted", "in distribution", "shifted"]
+    lines = {"d": {"study": "d", "other": "e"}}
+    found = multiverse.table(scored, lines, shift, {}, {})
+    assert found["shifted"].tolist() == pytest.approx([0.5, np.nan], nan_ok=True)
+
+
 def test_one_variant_in_common_says_nothing_of_which_family_is_higher():
     rows = table().query("variant == 'study' or family == 'linear'")
     assert len(multiverse.sentences(rows)) == 2

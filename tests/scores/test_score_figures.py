@@ -180,7 +180,7 @@ def test_cohorts_have_a_cell_for_each_pair_that_was_tested():
     assert said(first) == ("d0", "Tested in", "Trained in")
     assert names_on(first.yaxis) == ["A", "B"] and names_on(first.xaxis) == ["A", "B"]
     cells = [text.get_text() for text in first.texts]
-    assert cells == ["0.500\n3 mice", "0.500\n2 mice", "0.750\n1 mice"]
+    assert cells == ["0.500\n3 mice", "0.500\n2 mice", "0.750\n1 mouse"]
     assert [axes.get_ylabel() for axes in figure.axes[:4]] == ["Trained in", "", "", "Trained in"]
     assert [axes.axison for axes in figure.axes] == [True] * 4 + [False] * 2
     assert "13 allocations" in as_written(

@@ -12,6 +12,7 @@ from mesodecode.base.tables import read_scores
 from mesodecode.decoders.predictions import Predictions, SessionPredictions, read
 from mesodecode.report import section_words
 from mesodecode.scores import target_tables
+from mesodecode.scores.chance_tests import shifts_of
 from mesodecode.study.targets import Target
 from tabled import as_tabled
 
@@ -78,6 +79,17 @@ def test_a_session_without_frames_changes_no_chance():
     both = target_tables.shifted_r2({"a": trace(0), "none": none}, 7)
     np.testing.assert_array_equal(both, target_tables.shifted_r2({"a": trace(0)}, 7))
     assert np.isnan(target_tables.shifted_r2({"none": none}, 7)).all()
+
+
+def test_a_trace_shifted_by_its_period_ties_with_the_true_one():
+    value = np.tile(np.sin(np.arange(60) / 60 * 2 * np.pi), 10).astype(np.float32)
+    guess = (value + np.random.default_rng(5).normal(size=600)).astype(np.float32)
+    sessions = {"a": SessionPredictions("m3", np.arange(600), value, guess)}
+    row, *_ = target_tables.tables(made(sessions, Target("pupil")), 200)
+    best = r2(value, guess)
+    shifted = (r2(np.roll(value, by), guess) for by in shifts_of("a", 600, 200))
+    ties = sum(found > best - 1e-9 for found in shifted)
+    assert ties > 2 and row["p_shift"].item() == pytest.approx((ties + 1) / 201)
 
 
 def test_chance_is_the_mean_of_shifted_values():

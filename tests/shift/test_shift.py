@@ -699,6 +699,23 @@ def test_an_average_is_judged_without_features():
     assert judged(dict.fromkeys(columns.OF_FEATURES, NAN))["verdict"] == "in distribution"
 
 
+def test_a_session_is_of_one_mouse_where_several_are_tested_together():
+    rng = np.random.default_rng(0)
+    shown = {
+        f"{mouse}1": SessionPredictions(
+            mouse, np.arange(90), np.arange(90) // 9 % 2, rng.random(90)
+        )
+        for mouse in "tuv"
+    }
+    validation = {"v1": shown.pop("v1")}
+    made = predictions.Predictions("d", "x", "a", "v", "t+u", shown, "strict")
+    recordings = {
+        f"{m}1": Labelled(np.arange(90) // 9 % 2, None, mouse=m) for m in ("a", "t", "u", "v")
+    }
+    rows = measures.rows(made, validation, [], recordings)
+    assert [(row["test_mouse"], row["session"]) for row in rows] == [("t", "t1"), ("u", "u1")]
+
+
 def test_the_reference_of_a_mouse_is_of_the_others_by_hand():
     """Training mice against each other, validation mice against both; the test mouse, both."""
     sessions = {

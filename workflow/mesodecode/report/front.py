@@ -3,12 +3,14 @@
 from collections.abc import Mapping
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from mesodecode.base.files import in_words
 from mesodecode.report.formats import format_auc
 from mesodecode.scores.mouse_tests import LEVEL, mean_interval
 from mesodecode.study import targets
+from mesodecode.study.allocation import share_mice
 
 FEW = 6  # mice; an interval over fewer hangs on each of them
 LISTED = 6  # sentences of a kind; more are counted
@@ -56,12 +58,14 @@ def page(
 def over_mice(table: pd.DataFrame, metric: str, level: float = 1 - LEVEL) -> pd.DataFrame:
     """Return decoder -> mean, low, high, mice: of the means of its test mice, with interval.
 
-    `low` and `high` are NaN of fewer than two mice.
+    `low` and `high` are NaN of fewer than two mice, and of sets of test mice that share some.
     """
     rows = {}
     for decoder, mine in table.groupby("decoder", sort=False):
         means = mine.groupby("test_mouse", sort=False)[metric].mean()
         low, high, _ = mean_interval(means.to_numpy(), level)
+        if share_mice(means.index.astype(str)):
+            low = high = np.nan
         rows[decoder] = {"mean": means.mean(), "low": low, "high": high, "mice": len(means)}
     return pd.DataFrame.from_dict(rows, orient="index")
 
@@ -96,6 +100,8 @@ def _answer(table: pd.DataFrame, scored: targets.Kind, known: str) -> tuple[list
     sure = over_mice(table[table["decoder"] == best], scored.metric, 1 - LEVEL / count).loc[best]
     if row["mice"] < 2:
         first = "Not known: one test mouse says nothing of other mice."
+    elif np.isnan(sure["low"]):
+        first = "Not known: sets of test mice that share mice say too little of other mice."
     elif sure["low"] > scored.chance:
         first = f"Yes, above chance in {known}."
     else:
@@ -105,7 +111,7 @@ def _answer(table: pd.DataFrame, scored: targets.Kind, known: str) -> tuple[list
     second = (
         f"{name}{':' if count > 1 else ' has'} {scored.axis} {format_auc(row['mean'])}, mean of "
         f"{_mice(table, int(row['mice']))} "
-        f"({interval if row['mice'] > 1 else ''}chance {scored.chance:g})."
+        f"({'' if np.isnan(row['low']) else interval}chance {scored.chance:g})."
     )
     means = table[table["decoder"] == best].groupby("test_mouse")[scored.metric].mean()
     third = (
@@ -126,7 +132,7 @@ def _certainty(
     found = over_mice(table, scored.metric)
     above, mice = int((found["low"] > scored.chance).sum()), int(found["mice"].max())
     words = []
-    if mice > 1:
+    if found["low"].notna().any():
         words.append(
             f"{above} of {len(found)} decoder{'s' if len(found) > 1 else ''} above chance with "
             "mice as the unit: 95 % intervals of the mean over test mice, each for itself."

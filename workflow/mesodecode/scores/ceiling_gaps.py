@@ -184,7 +184,8 @@ def _contrast(about: Mapping[str, str], both: pd.DataFrame, dated: bool, kind: K
     if row["n_mice"] < 2:
         why = NO_DATES
         if dated or (a, b) in CONTRASTS[:2]:
-            why = f"{row['n_mice']} mice have sessions of both, and an interval needs two"
+            some = "1 mouse has" if row["n_mice"] else "0 mice have"
+            why = f"{some} sessions of both, and an interval needs two"
         words = f"{WORDS[a]} against {WORDS[b]}"
         return row | {"sentence": f"{about['decoder']}: not made, {words}: {why}."}
 

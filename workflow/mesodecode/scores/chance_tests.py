@@ -19,10 +19,11 @@ def empirical_p(observed: float, null: Sequence[float]) -> tuple[float, float]:
 
     One-sided (Davison & Hinkley 1997, Bootstrap Methods, §4.2; Phipson & Smyth 2010, Stat Appl
     Genet Mol Biol 9: 39). Assumes that the observed value and those under permuted labels could
-    change places if there were nothing to decode.
+    change places if there were nothing to decode. Values that differ by their last digits tie, as
+    those of labels that are periodic do: where shifted ones are the true ones, the sums differ.
     """
-    k = len(null)
-    return (int(np.sum(np.asarray(null) >= observed)) + 1) / (k + 1), 1 / (k + 1)
+    k, limit = len(null), observed - 1e-9 * max(1.0, abs(observed))
+    return (int(np.sum(np.asarray(null) >= limit)) + 1) / (k + 1), 1 / (k + 1)
 
 
 def permuted_labels(table: pd.DataFrame, nulls: Mapping[str, Sequence[str]]) -> pd.DataFrame:

@@ -54,9 +54,11 @@ def table(
     `auc` as of `mesodecode.scores.auc.auc_table`, with the score of another target as its column
     auc (`base.tables.read_scores`); `cohorts`: cohort -> its mice. auc, or the score, is the mean
     over test mice of the means of their allocations, with a 95 % interval over mice; loss the mean
-    over those that were tested from their own cohort too, NaN where there are none.
+    over those that were tested from their own cohort too, NaN where there are none. Allocations
+    without a score, as of a trace that does not change, are left out. Of allocations that test
+    several mice together, which are no units, there is no interval (NaN).
     """
-    auc = with_cohorts(auc, cohorts)
+    auc = with_cohorts(auc[auc["auc"].notna()], cohorts)
     rank = {name: at for at, name in enumerate(cohorts)}
     rows = []
     for decoder, mine in auc.groupby("decoder", sort=False):
@@ -68,9 +70,9 @@ def table(
         for train, test in sorted(pairs, key=place):
             part = pairs[train, test]
             means = part.groupby("test_mouse", sort=False)["auc"].mean()
-            low, high, _ = mean_interval(means.to_numpy())
+            low, high = _interval(means)
             row = {"decoder": decoder, "train_cohort": train, "test_cohort": test}
-            row |= {"n_mice": len(means), "n_allocations": len(part)}
+            row |= {"n_mice": _count(means), "n_allocations": len(part)}
             row |= {kind.metric: means.mean()}
             row |= {"ci_low": np.maximum(low, kind.lowest), "ci_high": np.minimum(high, 1)}
             own = pairs.get((test, test)) if train != test else None
@@ -84,11 +86,21 @@ def _loss(means: pd.Series, own: pd.Series | None) -> dict[str, float]:
     missing = {"n_paired": 0, "loss": np.nan, "loss_low": np.nan, "loss_high": np.nan}
     if own is None:
         return missing
-    lost = (own - means).dropna().to_numpy()
+    lost = (own - means).dropna()
     if not len(lost):
         return missing
-    low, high, _ = mean_interval(lost)
-    return {"n_paired": len(lost), "loss": lost.mean(), "loss_low": low, "loss_high": high}
+    low, high = _interval(lost)
+    return {"n_paired": _count(lost), "loss": lost.mean(), "loss_low": low, "loss_high": high}
+
+
+def _interval(means: pd.Series) -> tuple[float, float]:
+    """Return the limits of the mean of test mice; NaN of sets of them, and of one."""
+    together = any(len(split_ids(mice)) > 1 for mice in means.index)
+    return (np.nan, np.nan) if together else mean_interval(means.to_numpy())[:2]
+
+
+def _count(means: pd.Series) -> int:
+    return len({mouse for mice in means.index for mouse in split_ids(mice)})
 
 
 def _sentence(row: Mapping[str, float | str], kind: Kind) -> str:
@@ -106,7 +118,10 @@ def _lost(row: Mapping[str, float | str]) -> str:
     numbers = f"{abs(row['loss']):.3f}"
     if np.isnan(row["loss_low"]):
         how = "more" if row["loss"] < 0 else "less"
-        return f"{numbers} {how} than after training in their own cohort, in one mouse"
+        where = "one mouse"
+        if row["n_paired"] > 1:
+            where = f"{_mice(row['n_paired'])} that are tested together: no interval"
+        return f"{numbers} {how} than after training in their own cohort, in {where}"
     gained = row["loss_high"] < 0
     limits = (row["loss_low"], row["loss_high"])
     low, high = (-limits[1], -limits[0]) if gained else limits

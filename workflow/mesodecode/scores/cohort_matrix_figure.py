@@ -22,7 +22,8 @@ def draw(rows: pd.DataFrame) -> Figure:
         for axes, decoder in zip(panels, decoders, strict=False):
             mine = rows[rows["decoder"] == decoder].set_index(["train_cohort", "test_cohort"])
             score = mine[kind.metric]
-            text = score.map("{:.3f}".format) + mine["n_mice"].map("\n{:.0f} mice".format)
+            mice = mine["n_mice"].map(lambda n: f"\n{n:.0f} {'mice' if n != 1 else 'mouse'}")
+            text = score.map("{:.3f}".format) + mice
             values, cells = (
                 column.unstack().reindex(index=trained, columns=tested) for column in (score, text)
             )

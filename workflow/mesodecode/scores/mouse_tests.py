@@ -227,7 +227,9 @@ def mean_squares(values: np.ndarray, mouse: np.ndarray) -> tuple[float, float, f
     Between mice, within them, and how many values a mouse has: with unequal numbers n_i, k is
     (N - Σ n_i² / N) / (mice - 1). Of one mouse MSB and k are NaN, of one value a mouse MSW.
     """
-    groups = pd.Series(values, dtype=float).groupby(np.asarray(mouse), sort=False)
+    values = np.asarray(values, dtype=float)
+    values = values - values[0]  # of values that do not vary the mean may differ in its last digit
+    groups = pd.Series(values).groupby(np.asarray(mouse), sort=False)
     sizes, means = groups.size().to_numpy(), groups.mean().to_numpy()
     total, count = sizes.sum(), len(sizes)
     if count < 2:
@@ -236,7 +238,7 @@ def mean_squares(values: np.ndarray, mouse: np.ndarray) -> tuple[float, float, f
     k = (total - np.sum(sizes**2) / total) / (count - 1)
     if total == count:
         return float(between), np.nan, float(k)
-    within = np.sum((np.asarray(values) - groups.transform("mean")) ** 2) / (total - count)
+    within = np.sum((values - groups.transform("mean")) ** 2) / (total - count)
     return float(between), float(within), float(k)
 
 
@@ -256,7 +258,9 @@ def design_effect(correlation: float, mouse: np.ndarray) -> float:
 
 
 def _sd(values: np.ndarray) -> float:
-    return 0.0 if np.ptp(values) == 0 else float(np.std(values, ddof=1))
+    # means of equal values, over other numbers of them, may differ in their last digit
+    alike = np.ptp(values) <= 1e-12 * np.max(np.abs(values))
+    return 0.0 if alike else float(np.std(values, ddof=1))
 
 
 def _t_test(mean: float, error: float, freedom: int) -> float:

@@ -13,6 +13,7 @@ import pandas as pd
 
 from mesodecode.scores.mouse_tests import mean_interval
 from mesodecode.study import variants
+from mesodecode.study.allocation import share_mice, split_ids
 from mesodecode.study.targets import RUN, Kind, kind_scored
 
 
@@ -83,7 +84,7 @@ def table(
 def _shifted(shift: pd.DataFrame | None, decoder: str, mouse: Any) -> float:
     if shift is None:
         return float("nan")
-    mine = shift[(shift["decoder"] == decoder) & (shift["test_mouse"] == mouse)]
+    mine = shift[(shift["decoder"] == decoder) & shift["test_mouse"].isin(split_ids(mouse))]
     return float(mine["verdict"].ne("in distribution").mean()) if len(mine) else float("nan")
 
 
@@ -101,7 +102,17 @@ def sentences(rows: pd.DataFrame) -> list[str]:
 
 def _against_chance(family: str, rows: pd.DataFrame) -> str:
     kind = kind_scored(rows.columns)
+    rows = rows[rows[kind.metric].notna()]  # of a mouse whose trace does not change
+    if rows.empty:
+        return f"{family}: nothing is scored."
     means = rows.groupby("variant", sort=False)[kind.metric].mean().sort_values()
+    n_mice = len({mouse for mice in rows["test_mouse"] for mouse in split_ids(mice)})
+    text = (
+        f"{family}: the mean {kind.axis} over {n_mice} mice goes from {means.iloc[0]:.3f} "
+        f"({means.index[0]}) to {means.iloc[-1]:.3f} ({means.index[-1]})"
+    )
+    if share_mice(rows["test_mouse"]):
+        return f"{text}; mice are tested together, so that there is no interval over them."
     above = []
     for variant, mine in rows.groupby("variant"):
         low, _, _ = mean_interval(mine[kind.metric].to_numpy() - kind.chance)
@@ -109,11 +120,7 @@ def _against_chance(family: str, rows: pd.DataFrame) -> str:
     n, last = len(means), means.index[-1]
     rest = ", ".join(sorted(set(means.index) - set(above)))
     holds = f"in all {n}" if len(above) == n else f"in {len(above)} of {n} (not in {rest})"
-    text = (
-        f"{family}: the mean {kind.axis} over {rows['test_mouse'].nunique()} mice goes from "
-        f"{means.iloc[0]:.3f} ({means.index[0]}) to {means.iloc[-1]:.3f} ({last}); it is above "
-        f"chance, by the 95 % interval over mice, {holds}."
-    )
+    text += f"; it is above chance, by the 95 % interval over mice, {holds}."
     best = rows[rows["variant"] == last]["difference"].dropna().to_numpy()
     if last != variants.OWN and len(best) > 1:
         low, high, _ = mean_interval(best)
@@ -130,14 +137,16 @@ def _against(rows: pd.DataFrame, a: str, b: str) -> str:
     both = rows[rows["family"].isin((a, b))].pivot_table(
         index=["variant", "test_mouse"], columns="family", values=kind.metric
     )
+    both = both.reindex(columns=[a, b])  # one may have no score at all
     differences = (both[a] - both[b]).dropna().groupby("variant").mean()
     if len(differences) < 2:
         return ""
-    higher = a if (differences > 0).sum() * 2 >= len(differences) else b
-    n = int(((differences > 0) == (higher == a)).sum())
+    above, below = (int((sign * differences > 1e-9).sum()) for sign in (1, -1))
+    if not above + below:
+        return f"{a} and {b} have the same mean {kind.axis} in all {len(differences)} variants."
     return (
-        f"{higher} has the higher mean {kind.axis} of {a} and {b} in {n} of {len(differences)} "
-        "variants."
+        f"{a if above >= below else b} has the higher mean {kind.axis} of {a} and {b} in "
+        f"{max(above, below)} of {len(differences)} variants."
     )
 
 

@@ -9,6 +9,7 @@ from scipy import stats
 from mesodecode.base.files import UserError
 from mesodecode.scores import mouse_tests
 from mesodecode.study import published
+from mesodecode.study.allocation import share_mice
 
 TRAIN = 3  # mice that train a published decoder
 COLUMNS = [
@@ -31,6 +32,7 @@ def reproduce(
     Welch, mice: other animals; Welch's t of the means of test mice.
     Welch, allocations: only mean and SD are published; allocations are taken for independent, which
     they are not: the interval is too narrow.
+    none: allocations test several mice together, which are no units; limits are NaN.
 
     Raises UserError for a decoder that `auc` lacks.
     """
@@ -73,6 +75,9 @@ def _compare(mine: pd.DataFrame, theirs: pd.DataFrame, same: bool) -> dict[str, 
             how = f"paired, {len(both)} allocations of {len(means)} mice"
             return _row(known, (float(means.mean()), low, high), how)
     means = [one.groupby("test_mouse")["auc"].mean() for one in (mine, theirs)]
+    if share_mice(mine["test_mouse"]):
+        apart = means[0].mean() - means[1].mean()
+        return _row(known, (apart, np.nan, np.nan), "none, mice are tested together")
     how = f"Welch, {len(means[0])} and {len(means[1])} mice"
     return _row(known, welch(*map(_moments, means)), how)
 

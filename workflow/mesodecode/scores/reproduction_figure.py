@@ -61,6 +61,7 @@ def reproduction_caption(table: pd.DataFrame) -> str:
         "paired": "the same allocations compared, Student's t over the test mice",
         "Welch": "Welch's t, over mice, or over allocations where no more than mean and SD is "
         "published, which makes it too narrow (the table says which)",
+        "none": "none where mice are tested together",
     }
     return (
         f"{len(table)} decoders of this run and of Ajioka et al. 2024: AUC of every allocation, "

@@ -54,7 +54,9 @@ def rows(
     for name, session in item.sessions.items():
         found = own[name] | of_output(session, recordings[name], does, item.target)
         found |= {f"{key}_reference": value for key, value in reference.items()}
-        about_session = {"session": name, "n_frames": len(session.frame)}
+        # of several test mice together, too, a session is of one
+        about_session = {"test_mouse": session.mouse, "session": name}
+        about_session |= {"n_frames": len(session.frame)}
         made.append(about | about_session | found)
     return made
 

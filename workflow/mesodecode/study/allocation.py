@@ -19,6 +19,15 @@ def split_ids(joined: str) -> list[str]:
     return joined.split(JOINED)
 
 
+def share_mice(sets: Iterable[str]) -> bool:
+    """Return whether sets of test mice, each as of `join_ids`, have mice in common.
+
+    Such sets are no units of their own: an interval over them would be too narrow.
+    """
+    mice = [mouse for one in dict.fromkeys(sets) for mouse in dict.fromkeys(split_ids(one))]
+    return len(mice) > len({*mice})
+
+
 @dataclass(frozen=True)
 class Allocation:
     """The roles of the mice in one train/validation/test split; no mouse has two.
