@@ -9,10 +9,11 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
 import yaml
 
 from kept import assert_kept
-from mesodecode.report import decoder_words, methods
+from mesodecode.report import applied_words, decoder_words, methods
 from mesodecode.study import schema
 from mesodecode.study import study as studies
 from mesodecode.study.targets import KINDS
@@ -59,6 +60,12 @@ few: {{adapted_from: roi, few_shot: 2.5, finetune: all, passes: 4, max_lr: 0.01,
 few_sessions: {{adapted_from: linear, few_shot: 1 sessions, C: 0.5}}
 """
 
+NETWORKS = {
+    "cnn": {},
+    "cnn_rnn": {"start_from": "cnn", "rnn": "gru"},
+    "roi_rnn": {"input": "rois", "rnn": "gru"},
+}
+
 
 def test_words_are_those_that_were_read():
     given = yaml.safe_load(LINES)
@@ -89,3 +96,35 @@ def test_words_are_those_that_were_read():
 def test_a_ridge_of_pixels_is_called_a_regression():
     settings = schema.defaults("linear", model="ridge", pixels=16)
     assert decoder_words.describe(settings).startswith("ridge regression of 16 × 16 pixels")
+
+
+@pytest.mark.parametrize("kind", [*NETWORKS])
+def test_networks_are_said_to_learn_by_the_loss_of_their_target(kind):
+    settings = schema.defaults(kind, **NETWORKS[kind])
+    said = {name: decoder_words.words(kind, settings, of) for name, of in KINDS.items()}
+    assert " on the cross-entropy loss" in said["run"]
+    assert " on the cross-entropy loss over all states" in said["states"]
+    assert " on the squared error (seed" in said["regression"]
+    assert "entropy" not in said["regression"] and "smoothing" not in said["regression"]
+    outputs = {name: "one output for each state" in words for name, words in said.items()}
+    assert outputs == {"run": False, "regression": False, "states": kind == "cnn"}
+
+
+def test_a_trace_has_no_probabilities_and_no_classes():
+    ridge = schema.defaults("roi_classical", model="ridge", input="rois")
+    trace = KINDS["regression"]
+    assert "decoded by ridge regression (" in decoder_words.words("roi_classical", ridge, trace)
+    assert "decoded by ridge classification (" in decoder_words.words("roi_classical", ridge)
+    mean = {"average_of": ["a", "b"]}
+    assert applied_words.average("x", mean, trace) == (
+        "x: the mean of the predictions of a and b, frame by frame."
+    )
+
+
+def test_a_null_whose_sessions_may_keep_their_labels_is_told_so():
+    said = [
+        decoder_words.words("cnn", schema.defaults("cnn", labels=labels))
+        for labels in ("permuted_between_sessions", "published")
+    ]
+    assert said[0].endswith("the labels of another one of its mouse.")
+    assert said[1].endswith("the labels of another one of its mouse, or its own by chance.")

@@ -367,7 +367,8 @@ CASES = [
 def test_every_number_of_a_decoder_is_in_the_words(kind, decoder, key):
     types = schema.properties(kind)[key]["type"]
     number = ODD["integer" if "integer" in types else "number"]
-    change = {"num_layers": 2} if key == "dropout" else {}  # of one layer it does nothing
+    # of one layer dropout does nothing, and is not told
+    change = {"num_layers": 2} if key in ("dropout", "num_layers") else {}
     if key == "warm_up":
         change |= {"causal": True}
     # a kind's first decoder is in words, of the others the differences
@@ -611,7 +612,7 @@ def test_lists_and_ordinals_as_sentences_have_them():
     assert phrases.value(eight) == "1, 2, 3, 4, 5, 6, 7 and 8" == phrases.value(tuple(eight))
     assert phrases.value([*eight, 9]) == "9 of them"
     assert [phrases.value(x) for x in ([], None, True, False, 0.5, 0)] == [
-        *("all", "none", "yes", "no", "0.5", "0")
+        *("none", "none", "yes", "no", "0.5", "0")
     ]
     assert phrases.every({"frame_step": 1}, "frame") == "all training frames"
     expected = "2nd 3rd 4th 10th 11th 12th 13th 20th 21st 22nd 23rd 24th 101st 111th 112th 113th"
@@ -908,3 +909,59 @@ def test_simulated_cohorts_say_what_they_differ_in():
 def test_sentences_have_no_marks_in_a_row_and_nothing_unfilled():
     lines = FILE.read_text(encoding="utf-8").splitlines()
     assert not [line for line in lines if re.search(r"[,;:] ?[,;.]|  | [,;.] |[{}]", line)]
+
+
+def test_settings_that_the_first_decoder_makes_nothing_of_are_told_of_the_others():
+    """What hangs on a setting that differs is in the words of no decoder before it."""
+    lines = {"roi": DECODERS["roi"], "live": DECODERS["roi"] | {"causal": True}}
+    lines |= {"deep": DECODERS["roi"] | {"num_layers": 3, "dropout": 0}}
+    lines |= {"cov": {"adapted_from": "roi", "coral": True}}
+    lines |= {"few": {"adapted_from": "roi", "few_shot": 2, "finetune": "all"}}
+    made = blocks(STUDY | {"decoders": lines, "importance": {}})
+    told = made["Recurrent networks on ROI signals"]
+    assert "live (causal: yes, normalise from: past, warm up: 5)" in told
+    assert "deep (num layers: 3, dropout: 0)" in told
+    told = made["Decoders applied with other use of the test mouse"]
+    few = "few shot: 2, finetune: all, passes: 10, max lr: 0.001, C: 0.01, seed: 2021"
+    assert f"few (coral: no, {few})" in told
+
+
+def test_many_decoders_are_counted_and_few_are_named():
+    assert phrases.named(["a", "b"]) == "a and b"
+    assert phrases.named(list("abcdefghi")) == "9 decoders of this study"
+
+
+def test_one_mouse_is_no_mice():
+    cohorts = {"lab": list(MICE)[:1], "rig": list(MICE)[1:]}
+    study = STUDY | {"cohorts": cohorts, "allocation": {"train": 1}}
+    text = " ".join(blocks(study).values())
+    assert "lab (n = 1 mouse) and rig" in text and "1 training mouse;" in text
+
+
+def test_nulls_of_other_targets_are_said_to_have_no_p():
+    null = {"model": "logistic_regression", "labels": "published"}
+    own = {"model": "logistic_regression"}
+    of_run = methods.chance(
+        studies.resolve(STUDY | {"decoders": {"n": null}, "importance": {}}).config
+    )
+    assert "Of n any permutation was drawn, fixed points allowed. p = (r + 1)" in of_run
+    states = studies.resolve(STUDY | STATES | {"decoders": {"n": null, "own": own}}).config
+    assert methods.chance(states).endswith("fixed points allowed.")
+
+
+def test_a_pupil_that_is_planted_and_run_that_is_not_decoded_are_told():
+    study = {key: value for key, value in STUDY.items() if key != "recordings"}
+    trace = {"target": "pupil", "decoders": {"lin": {"model": "ridge"}}, "importance": {}}
+    planted = {"simulate": {"pupil_signal": 0.06, "pupil_rois": [3, 4]}}
+    text = blocks(study | trace | planted)["Recordings"]
+    assert "ΔF/F in ROIs 3 and 4 follows it, by 6 % an SD of its size." in text
+    assert "pupil" not in blocks(study | {"simulate": {"pupil_signal": 0}})["Recordings"]
+    unknown = "where a file of behaviour says nothing of them, every frame counts as rest"
+    assert unknown in blocks(STUDY | trace)["Recordings"]
+    assert unknown not in blocks()["Recordings"]
+
+
+def test_seeds_name_the_checks_of_cut_outs():
+    study = {"importance": {"cut": {"decoder": "net", "masks": "squares"}}}
+    rows = seeds_of(studies.resolve(STUDY | study).config, inferred=False)
+    assert ("cut", "importance analysis", 0) in rows

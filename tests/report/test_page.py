@@ -184,6 +184,13 @@ def test_first_page_asks_neither_permuted_labels_nor_decoders_with_labels_of_the
     assert (
         page["answer"][0] == "Yes, above chance in mice of which the decoder had labelled frames."
     )
+    assert page["labelled"] == ["b"] and page["unasked"] != []
+    mean = table.assign(protocol=["few_shot 2 min"] * 2 + ["strict"] * 4)  # of such a decoder
+    page = front.page(cohort | {"decoders": {"a": {}, "b": {}, "c": {}}}, {}, {"auc": mean})
+    assert page["labelled"] == ["a"] and "decoders of permuted labels" in page["unasked"]
+    assert page["answer"][1].startswith("The best of 2 decoders is c")
+    page = front.page(cohort, {}, {"auc": mean})
+    assert "decoders of permuted labels" not in page["unasked"]  # there is c
     sets = table.assign(test_mouse=["1+2+5", "3+4"] * 3)
     page = front.page(cohort, {}, {"auc": sets})
     assert (
@@ -209,7 +216,8 @@ def test_first_page_names_flags_and_shifted_sessions_of_the_best_decoder(study):
     write_table(table, study / "shift.tsv")
     page = first_page(write_report(study, "importance_shap_checks.tsv", "shift.tsv"))
     assert "The map shap is flagged by: seeds." in page
-    assert "1 of 3 test sessions are shifted for roi_gru." in page and "unusable" not in page
+    shifted = "1 of 3 test sessions are shifted for roi_gru, in one allocation or more."
+    assert shifted in page and "unusable" not in page
     assert "how far each test mouse" not in page and "controls without neurons" in page
 
 

@@ -501,3 +501,11 @@ def test_other_preprocessing_is_summed_up_by_hand():
         *("Share shifted", "Recordings, worst"),
     ]
     as_read(words["words"])
+
+
+def test_losses_are_headed_by_the_score_of_the_target():
+    template = report.environment(report.TEMPLATES).get_template("figures.html.j2")
+    drawn = {"loss_a": {"image": "", "title": "a", "caption": ""}}
+    for kind in targets.KINDS.values():
+        page = template.render(figures=drawn, scored=kind)
+        assert f"Loss and {kind.axis} by epoch (1 network)" in page

@@ -143,12 +143,14 @@ def caption(maps: Sequence[Map], session: str | None) -> str:
     first, target = maps[0], maps[0].target
     one, other = target.kind.speaks
     signal = "an ROI's signal" if kind_of_unit(first) == "ROI" else "an area's mean brightness"
-    side, what = "", "Which way" if target.kind.name == "regression" else "Which state"
+    side, which = "", "Which state the activity of an area speaks for"
+    if target.kind.name == "regression":
+        which = "Which way the activity of an area speaks"
     if target == RUN:
         runs = sum(one.n_run for one in maps) / sum(one.n_windows for one in maps)
         side = f" ({runs:.0%} of them run)"
     about = (
-        f"{what} the activity of an area speaks for, as {first.decoder} reads it: SHAP values "
+        f"{which}, as {first.decoder} reads it: SHAP values "
         f"of the {told(target, first.output)} where {signal} is above its mean over the "
         f"background, and with the other sign where it is below; mean over windows{side} and "
         f"allocations (n = {len(maps)}). Red: more activity speaks for {one}, blue: for {other}, "

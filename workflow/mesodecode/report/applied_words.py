@@ -8,10 +8,10 @@ from mesodecode.study import protocols
 from mesodecode.study.targets import RUN, Kind
 
 
-def average(name: str, settings: Mapping[str, Any]) -> str:
+def average(name: str, settings: Mapping[str, Any], scored: Kind = RUN.kind) -> str:
     """Return the words for a decoder that averages others."""
-    members = joined(settings["average_of"])
-    return f"{name}: the mean of the probabilities of {members}, frame by frame."
+    what = "predictions" if scored.name == "regression" else "probabilities"
+    return f"{name}: the mean of the {what} of {joined(settings['average_of'])}, frame by frame."
 
 
 def adapted(settings: Mapping[str, Any]) -> str:

@@ -4,7 +4,7 @@ A decoder is given as its settings with all defaults. Works are cited as `refere
 reads them: ``[@holm1979]``.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from mesodecode.base.files import counted
@@ -37,6 +37,13 @@ CLASSICAL = {
     "linear_svm": "a linear support vector machine [@cortes1995]",
     "ridge": "ridge classification",
     "gradient_boosting": "gradient-boosted trees [@friedman2001]",
+}
+
+# Loss of a kind of target -> what networks are trained on.
+LOSSES = {
+    "binary_cross_entropy": "cross-entropy loss",
+    "cross_entropy": "cross-entropy loss over all states",
+    "squared_error": "squared error",
 }
 
 # Settings that the words of a kind are made of; others are listed where they are not the default.
@@ -88,8 +95,9 @@ def linear(settings: Mapping[str, Any]) -> str:
     )
 
 
-def cnn(settings: Mapping[str, Any]) -> str:
+def cnn(settings: Mapping[str, Any], scored: Kind = RUN.kind) -> str:
     """Return the words for a convolutional network."""
+    outputs = "one output for each state" if scored.name == "states" else "one output"
     family = " [@tan2019]" if "efficientnet" in settings["backbone"] else ""
     first = settings["pretrained"].partition(":")[0]
     weights = {
@@ -101,13 +109,13 @@ def cnn(settings: Mapping[str, Any]) -> str:
     frames = "t − 2, t − 1 and t" if settings["causal"] else "t − 1, t and t + 1"
     return (
         f"a convolutional network ({settings['backbone']}{family} of timm [@wightman2019]) with "
-        f"one output, whose image of frame t has the frames {frames} as channels; frames "
+        f"{outputs}, whose image of frame t has the frames {frames} as channels; frames "
         f"without both others are left out. {_pixels(settings)} Starting from {weights}, it "
-        f"was {_trained(settings, 'image')}{_labels(settings)}"
+        f"was {_trained(settings, 'image', scored)}{_labels(settings)}"
     )
 
 
-def cnn_rnn(settings: Mapping[str, Any]) -> str:
+def cnn_rnn(settings: Mapping[str, Any], scored: Kind = RUN.kind) -> str:
     """Return the words for a recurrent network on the features of a CNN."""
     w, start = settings["half_window"], settings["start_from"]
     how = {
@@ -118,22 +126,24 @@ def cnn_rnn(settings: Mapping[str, Any]) -> str:
     return (
         f"the pooled features that {start} gives for the {2 * w + 1} images {_span(w, settings)} "
         f"are read by {_recurrent(settings)}. {how} the recurrent network was "
-        f"{_trained(settings, 'window')}{_labels(settings)}"
+        f"{_trained(settings, 'window', scored)}{_labels(settings)}"
     )
 
 
-def roi_rnn(settings: Mapping[str, Any]) -> str:
+def roi_rnn(settings: Mapping[str, Any], scored: Kind = RUN.kind) -> str:
     """Return the words for a recurrent network on ROI signals."""
     return (
         f"{_signals(settings)}, read by {_recurrent(settings)}. It was "
-        f"{_trained(settings, 'window')}{_labels(settings)}"
+        f"{_trained(settings, 'window', scored)}{_labels(settings)}"
     )
 
 
-def roi_classical(settings: Mapping[str, Any]) -> str:
+def roi_classical(settings: Mapping[str, Any], scored: Kind = RUN.kind) -> str:
     """Return the words for a classical decoder of ROI signals."""
     boosted = settings["model"] == "gradient_boosting"
-    model = CLASSICAL.get(settings["model"], settings["model"].replace("_", " "))
+    model = CLASSICAL[settings["model"]]
+    if scored.name == "regression":
+        model = model.replace("classification", "regression")
     how = f"{settings['trees']} trees" if boosted else f"standardised, C = {settings['C']:g}"
     return (
         f"{_signals(settings)}, decoded by {model} (scikit-learn "
@@ -142,20 +152,33 @@ def roi_classical(settings: Mapping[str, Any]) -> str:
     )
 
 
-WORDS = {
-    "linear": linear,
+# Settings that matter with others alone: whether they do by all settings, and which they are.
+MATTER: tuple[tuple[Callable[[Mapping[str, Any]], bool], tuple[str, ...]], ...] = (
+    (lambda s: s.get("causal", True), ("normalise_from",)),
+    (lambda s: _warms_up(s), ("warm_up",)),
+    (lambda s: s.get("few_shot", True), ("finetune", "passes", "max_lr", "C", "seed")),
+    (lambda s: s.get("num_layers", 2) > 1, ("dropout",)),
+    (lambda s: s.get("cnn_weights", "finetuned") == "finetuned", ("run_length",)),
+    (lambda s: s.get("by", "recording") == "recording", ("margin",)),
+    (lambda s: s.get("rois", True), ("others",)),
+    (lambda s: s.get("model") != "gradient_boosting", ("C",)),
+    (lambda s: s.get("model") == "gradient_boosting", ("trees",)),
+)
+
+WORDS = {"linear": linear, "adapted": adapted}
+OF_TARGET = {  # those whose words hang on what is decoded
     "cnn": cnn,
     "cnn_rnn": cnn_rnn,
     "roi_rnn": roi_rnn,
     "roi_classical": roi_classical,
-    "adapted": adapted,
+    "adaptive": adaptive,
 }
 
 
 def words(kind: str, settings: Mapping[str, Any], scored: Kind = RUN.kind) -> str:
     """Return the words for a decoder of a kind; those of the table of kinds where it has no own."""
-    if kind == "adaptive":
-        return adaptive(settings, scored)
+    if kind in OF_TARGET:
+        return OF_TARGET[kind](settings, scored)
     return WORDS[kind](settings) if kind in WORDS else f"{KINDS[kind].words}."
 
 
@@ -171,9 +194,18 @@ def options(kind: str, settings: Mapping[str, Any]) -> str:
 
 
 def differences(first: Mapping[str, Any], other: Mapping[str, Any]) -> str:
-    """Return the settings of `other` that are not those of `first`."""
-    unlike = {key: item for key, item in other.items() if first.get(key) != item}
-    return listed(unlike) if unlike else "the same settings"
+    """Return the settings of `other` that are not those of `first`, as far as they matter.
+
+    Those that only `other` makes something of are told too: the words of `first` leave them out.
+    """
+    unlike = {key for key, item in other.items() if first.get(key) != item}
+    for matter, keys in MATTER:
+        if not matter(other):
+            unlike -= {*keys}
+        elif not matter(first):
+            unlike |= {*keys}
+    told = {key: item for key, item in other.items() if key in unlike}
+    return listed(told) if told else "the same settings"
 
 
 def describe(settings: Mapping[str, Any]) -> str:
@@ -183,7 +215,7 @@ def describe(settings: Mapping[str, Any]) -> str:
         return f"mean of {joined(settings['average_of'])}"
     if kind == "adaptive":
         return f"for each test mouse one of {joined(settings['adaptive_of'])}"
-    if kind not in WORDS:
+    if kind not in {*WORDS, *OF_TARGET}:
         return KINDS[kind].words
     if kind == "adapted":
         set_ = {k: v for k, v in settings.items() if v != schema.defaults("adapted").get(k)}
@@ -225,21 +257,23 @@ def listed(settings: Mapping[str, Any]) -> str:
     for key, item in settings.items():
         work = WORKS_OF.get((key, item)) if isinstance(item, str | bool) else None
         cited = f" [@{work}]" if work else ""
-        parts.append(f"{key.replace('_', ' ')}: {value(item)}{cited}")
+        said = value(item, empty="all" if key == "rois" else "none")
+        parts.append(f"{key.replace('_', ' ')}: {said}{cited}")
     return ", ".join(parts)
 
 
-def _trained(settings: Mapping[str, Any], noun: str) -> str:
+def _trained(settings: Mapping[str, Any], noun: str, scored: Kind) -> str:
     """Return how a network was trained, as the end of a sentence."""
     rate = f"a learning rate of {settings['max_lr']:g}"
     if settings.get("schedule", "one_cycle") == "one_cycle":
         rate = f"a one-cycle learning rate [@smith2019] of at most {settings['max_lr']:g}"
-    smoothing = settings.get("label_smoothing", 0)
+    # a trace has no labels to smooth
+    smoothing = 0 if scored.name == "regression" else settings.get("label_smoothing", 0)
     smooth = f" and label smoothing of {smoothing:g} [@szegedy2016]" if smoothing else ""
     return (
         f"trained for {counted(settings['epochs'], 'epoch')} on {every(settings, noun)}, in "
         f"batches of {settings['batch_size']}, by Adam [@kingma2015] with {rate} on the "
-        f"cross-entropy loss{smooth} (seed {settings['seed']}). The weights of the epoch with "
+        f"{LOSSES[scored.loss]}{smooth} (seed {settings['seed']}). The weights of the epoch with "
         f"the lowest validation loss are the ones tested. {PRODUCTS[settings['precision']]}"
     )
 
@@ -291,6 +325,13 @@ def _past_pixels(settings: Mapping[str, Any]) -> str:
     )
 
 
+def _warms_up(settings: Mapping[str, Any]) -> bool:
+    """Return whether a decoder leaves out the first seconds of recordings."""
+    if not settings.get("causal"):
+        return settings.get("normalise") == "past"
+    return settings.get("normalise_from") == "past" or bool(settings.get("baseline"))
+
+
 def _warm_up(settings: Mapping[str, Any]) -> str:
     return (
         f"The first {settings['warm_up']:g} s of each recording are not decoded, nor are frames "
@@ -339,6 +380,8 @@ def _signals(settings: Mapping[str, Any]) -> str:
 
 
 def _labels(settings: Mapping[str, Any]) -> str:
-    if settings.get("labels", "own") == "own":
+    labels = settings.get("labels", "own")
+    if labels == "own":
         return ""
-    return " Its labels are those of other sessions of the same mouse."
+    own = ", or its own by chance" if labels == "published" else ""
+    return f" A session has the labels of another one of its mouse{own}."

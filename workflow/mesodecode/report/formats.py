@@ -152,7 +152,7 @@ def format_setting(value: Any) -> str:
     if isinstance(value, Mapping):
         return ", ".join(f"{key}: {format_setting(item)}" for key, item in value.items())
     if isinstance(value, list | tuple):
-        return ", ".join(map(format_setting, value)) or "all"
+        return ", ".join(map(format_setting, value)) or "none"
     return str(value)
 
 

@@ -32,10 +32,14 @@ def page(
 
     `parts` are the sections shown, name -> words, `tables` those that they were made of. `answer`
     and `certainty` are sentences, the first answer in one; `worries` are (sentence, section that
-    says more); `unasked`: what no section of this report looks at.
+    says more); `labelled`: decoders that had labelled frames of test mice; `unasked`: what no
+    section of this report looks at.
     """
     scored = targets.kind_named(config["target"])
+    nulls = any(one.get("labels", "own") != "own" for one in config["decoders"].values())
+    asked = {*parts, *(["chance"] if nulls else [])}  # of other targets among the decoders alone
     table = tables[scored.table].dropna(subset=[scored.metric])
+    labelled = [name for name in table["decoder"].unique() if name in _tuned(config, table)]
     table, known = _asked(config, table)
     answer, best = (
         _answer(table, scored, known) if len(table) else (["Nothing is scored yet."], None)
@@ -51,7 +55,8 @@ def page(
         "answer": answer,
         "certainty": [] if best is None else _certainty(table, scored, tables, best),
         "worries": worries,
-        "unasked": [words for name, words in QUESTIONS.items() if name not in parts],
+        "labelled": labelled,
+        "unasked": [QUESTIONS[name] for name in QUESTIONS if name not in asked],
     }
 
 
@@ -77,12 +82,20 @@ def _asked(config: Mapping[str, Any], table: pd.DataFrame) -> tuple[pd.DataFrame
     """
     every = config["decoders"]
     permuted = {n for n, one in every.items() if one.get("labels", "own") != "own"}
-    tuned = {n for n, one in every.items() if one.get("few_shot")}
+    tuned = _tuned(config, table)
     table = table[~table["decoder"].isin(permuted)]
     unseen = table[~table["decoder"].isin(tuned)]
     if len(unseen) or not len(table):
         return unseen, "mice that the decoder has never seen"
     return table, "mice of which the decoder had labelled frames"
+
+
+def _tuned(config: Mapping[str, Any], table: pd.DataFrame) -> set[str]:
+    """Return the decoders that had labelled frames of their test mice, or of which a member had."""
+    tuned = {name for name, one in config["decoders"].items() if one.get("few_shot")}
+    if "protocol" in table:
+        tuned |= {*table.loc[table["protocol"].str.startswith("few_shot", na=False), "decoder"]}
+    return tuned
 
 
 def _mice(table: pd.DataFrame, n: int) -> str:
@@ -176,9 +189,10 @@ def _worries(
         name = best if (shift["decoder"] == best).any() else str(shift["decoder"].iloc[0])
         of_one = shift[shift["decoder"] == name]
         sessions = of_one.groupby(["test_mouse", "session"])["verdict"]
+        often = ", in one allocation or more" if len(of_one) > len(sessions) else ""
         for verdict in ("unusable", "shifted"):
             if found := int(sessions.agg(lambda v, what=verdict: (v == what).any()).sum()):
-                words = f"{found} of {len(sessions)} test sessions are {verdict} for {name}."
+                words = f"{found} of {len(sessions)} test sessions are {verdict} for {name}{often}."
                 other.append((words, "shift"))
     return [*_few(said), *_few(lost), *_few(maps), *other]
 

@@ -32,7 +32,7 @@ def importance(settings: Mapping[str, Any], target: str = "run") -> str:
 
 
 def _cutout(settings: Mapping[str, Any], target: str) -> str:
-    rest = {key: item for key, item in settings.items() if key != "decoder" and item is not None}
+    rest = {k: item for k, item in settings.items() if k != "decoder" and item not in (None, [])}
     filled = ""
     if settings.get("fill") == "road":
         filled = (

@@ -19,7 +19,7 @@ from mesodecode.report import (
     shift_words,
 )
 from mesodecode.report.decoder_words import listed, options
-from mesodecode.report.phrases import every, joined, value
+from mesodecode.report.phrases import every, joined, named
 from mesodecode.scores import mouse_tests
 from mesodecode.study import cohort_table, decoder_table, session_ids, targets
 from mesodecode.study.kinds import KINDS
@@ -97,13 +97,13 @@ def cohorts(config: Mapping[str, Any]) -> str:
     A loss is of mice that their own cohort decoded too.
     """
     taken = session_ids.included(config)
-    named = [
-        f"{name} (n = {len([m for m in mice if m in taken])} mice)"
-        for name, mice in config["cohorts"].items()
-    ]
-    if not named:
+    counts = {
+        name: len([m for m in mice if m in taken]) for name, mice in config["cohorts"].items()
+    }
+    found = [f"{name} (n = {n} {'mouse' if n == 1 else 'mice'})" for name, n in counts.items()]
+    if not found:
         return ""
-    text = f" Mice are of {counted(len(named), 'cohort')}: {joined(named)}."
+    text = f" Mice are of {counted(len(found), 'cohort')}: {joined(found)}."
     axis = targets.kind_named(config["target"]).axis
     intervals = "with 95 % intervals of Student's t over mice"
     if config["allocation"]["cohorts"] in ("leave_out", "mixed"):
@@ -151,7 +151,7 @@ def decoders(config: Mapping[str, Any]) -> list[tuple[str, str]]:
     made, scored = [], targets.kind_named(config["target"])
     for kind, members in found.items():
         if kind == "average":
-            texts = [applied_words.average(name, settings) for name, settings in members.items()]
+            texts = [applied_words.average(name, one, scored) for name, one in members.items()]
             made.append((KINDS[kind].title, " ".join(texts)))
             continue
         (name, first), *others = members.items()
@@ -274,13 +274,14 @@ def comparisons(config: Mapping[str, Any]) -> str:
 
 def mice_as_unit(config: Mapping[str, Any]) -> str:
     """Return the tests that know of the mice."""
+    train = config["allocation"]["train"]
     return (
         "The same pairs are compared by their differences in the same allocation: the mean over "
         "test mice with its 95 % confidence interval and t test, standardised as Hedges' g "
         "[@hedges1981]; the exact sign-flip test of the means of mice [@fisher1935]; Nadeau and "
-        f"Bengio's corrected t test [@nadeau2003] with {counted(1, 'test mouse')} to "
-        f"{config['allocation']['train']} training mice; a linear mixed model with crossed random "
-        "effects of test and validation mouse [@baayen2008] (statsmodels [@seabold2010]); a "
+        "Bengio's corrected t test [@nadeau2003] with 1 test mouse to "
+        f"{train} training {'mouse' if train == 1 else 'mice'}; a linear mixed model with crossed "
+        "random effects of test and validation mouse [@baayen2008] (statsmodels [@seabold2010]); a "
         f"hierarchical bootstrap of {mouse_tests.DRAWS:,} draws [@saravanan2020] (seed "
         f"{mouse_tests.SEED}); the signed-rank test [@wilcoxon1945]; and the intraclass "
         "correlation "
@@ -295,18 +296,20 @@ def chance(config: Mapping[str, Any]) -> str:
     null = [name for name, s in config["decoders"].items() if s.get("labels", "own") != "own"]
     if null:
         text += (
-            f"{value(null)} {'was' if len(null) == 1 else 'were'} trained, tuned and tested on "
+            f"{named(null)} {'was' if len(null) == 1 else 'were'} trained, tuned and tested on "
             "labels that were exchanged among the sessions of the same mouse. "
         )
+    if free := [name for name in null if config["decoders"][name]["labels"] == "published"]:
+        text += f"Of {named(free)} any permutation was drawn, fixed points allowed. "
     if shifts:
         text += (
             "The labels of every test session were shifted in time, circularly, "
             f"{config['circular_shifts']:,} times against the predictions (seed "
             f"{mouse_tests.SEED}); such p values are too small where signals drift [@harris2020]. "
         )
-    if text:
+    if text and config["target"] == "run":  # of others there is no table of chance
         text += "p = (r + 1) / (k + 1), r of k draws being as good or better [@phipson2010]."
-    return text
+    return text.rstrip()
 
 
 def confounds(config: Mapping[str, Any]) -> str:
@@ -319,7 +322,7 @@ def confounds(config: Mapping[str, Any]) -> str:
     baseline = settings["baseline"]
     less = f"a moving mean of {counted(baseline, 'frame')}" if baseline else "its mean"
     return (
-        f"To see whether {value(settings['decoders'])} may have read something else than neurons, "
+        f"To see whether {named(settings['decoders'])} may have read something else than neurons, "
         f"{kind.decoded} was decoded in the same allocations from control signals alone, in "
         "windows as wide as those of each decoder: the mean brightness of the image; the pixels "
         "outside the brain; the vessels (where no mask gave them, the tenth of the brain's pixels "
@@ -341,7 +344,7 @@ def ceilings(config: Mapping[str, Any]) -> str:
         return ""
     networks = [n for n in names if KINDS[decoder_table.kind_of(config["decoders"][n])].network]
     epoch = (
-        f" The epoch of {value(networks)} was chosen by one session: in the first by the mouse's "
+        f" The epoch of {named(networks)} was chosen by one session: in the first by the mouse's "
         "next one, in the others by one of a mouse that neither trains nor tests."
         if networks
         else ""
@@ -349,7 +352,7 @@ def ceilings(config: Mapping[str, Any]) -> str:
     scored = targets.kind_named(config["target"])
     beside = "".join(f", and of the {name}," for name in scored.beside)
     return (
-        f"How good {value(names)} could be was measured by training on the other sessions of the "
+        f"How good {named(names)} could be was measured by training on the other sessions of the "
         "test mouse, one session left out at a time as a whole, and tested. As many sessions of "
         "other mice, spread evenly over these and about as far in days or places, trained another "
         "decoder for the same session. Where dates of sessions are known, both were also trained "

@@ -6,8 +6,8 @@ from typing import Any
 LONGEST_LIST = 8  # values of a list that are spelt out; the table of settings has them all
 
 
-def value(setting: Any) -> str:
-    """Return a setting as the text has it; a long list as its length."""
+def value(setting: Any, empty: str = "none") -> str:
+    """Return a setting as the text has it; a long list as its length, one without items `empty`."""
     if isinstance(setting, bool):
         return "yes" if setting else "no"
     if setting is None:
@@ -17,8 +17,15 @@ def value(setting: Any) -> str:
     if isinstance(setting, list | tuple):
         if len(setting) > LONGEST_LIST:
             return f"{len(setting)} of them"
-        return joined([value(item) for item in setting]) or "all"
+        return joined([value(item) for item in setting]) or empty
     return str(setting)
+
+
+def named(decoders: Sequence[str]) -> str:
+    """Return decoders by their names, or how many of the study's they are, if they are many."""
+    if len(decoders) > LONGEST_LIST:
+        return f"{len(decoders)} decoders of this study"
+    return joined(decoders)
 
 
 def joined(items: Sequence[Any]) -> str:

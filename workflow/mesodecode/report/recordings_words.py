@@ -34,6 +34,11 @@ def recordings(config: Mapping[str, Any], cohort: pd.DataFrame) -> str:
             unlike = {k: v for k, v in own["simulate"].items() if v != common.get(k)}
             text += f" Cohort {name} differs on purpose: {listed(unlike)}."
     else:
+        if config["target"] != "run":
+            text += (
+                "Run and rest are not decoded; where a file of behaviour says nothing of them, "
+                "every frame counts as rest in tables and figures. "
+            )
         text += _of_cohorts(config, lambda one: _behavior(one["recordings"]))
     return text + _of_cohorts(config, _rois) + _harmonised(config)
 
@@ -160,7 +165,7 @@ def _simulation(settings: Mapping[str, Any]) -> str:
         "The recordings are simulated: spontaneous cortical activity, noise of photons and camera, "
         "vessels and bleaching, and, while the mouse runs, a signal of "
         f"{100 * settings['run_signal']:g} % ΔF/F in ROIs {rois}, seen through the kinetics of "
-        f"GCaMP6 [@chen2013] (seed {settings['seed']}).{_areas(settings)}{drift}"
+        f"GCaMP6 [@chen2013] (seed {settings['seed']}).{_areas(settings)}{_pupil(settings)}{drift}"
         f"{_faults(settings)}{shifted}"
     )
 
@@ -177,6 +182,17 @@ def _areas(settings: Mapping[str, Any]) -> str:
         if settings.get(key)
     ]
     return f" In these ROIs, in turn, it is {joined(found)}." if found else ""
+
+
+def _pupil(settings: Mapping[str, Any]) -> str:
+    """Return what is planted of the pupil in simulated movies; empty if nothing is."""
+    if not settings["pupil_signal"]:
+        return ""
+    rois = joined(settings["pupil_rois"])
+    return (
+        f" The pupil changes whether the mouse runs or not, and ΔF/F in ROIs {rois} follows it, by "
+        f"{100 * settings['pupil_signal']:g} % an SD of its size."
+    )
 
 
 def _faults(settings: Mapping[str, Any]) -> str:

@@ -27,6 +27,9 @@ def seeds(
             fixed = not draws and s["labels"] == "own"
             if "seed" in s and not fixed:
                 rows.append((name, what, s["seed"]))
+    # of a cut-out the orders and weights of its checks, and the noise of some fillings
+    own = [name for name, s in config["importance"].items() if "seed" not in s]
+    rows += [(name, "importance analysis", 0) for name in own]
     rows += [(name, "search for settings", line["seed"]) for name, line in config["tune"].items()]
     if inferred:
         rows.append(("bootstrap", "test with mice as the unit", mouse_tests.SEED))

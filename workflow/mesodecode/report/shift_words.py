@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from mesodecode.report.phrases import value
+from mesodecode.report.phrases import named, value
 from mesodecode.shift import columns, distances, predicted_auc
 from mesodecode.study import decoder_table, targets
 from mesodecode.study.targets import Kind
@@ -27,7 +27,7 @@ def shift(config: Mapping[str, Any]) -> str:
         f"{name.replace('_', ' ')} {_limits(settings[name])}" for name in columns.judged(kind)
     ]
     return (
-        f"How far each test mouse is from the mice that {value(names)} know was measured without "
+        f"How far each test mouse is from the mice that {named(names)} know was measured without "
         f"its labels.{_features(config, kind)} Of the output: {OF_OUTPUT[kind.name]}, beside the "
         "same of the validation mouse. Of the images: where the brain lies, how it is turned, its "
         "light, sharpness, noise and spectra, against the nearest training mouse. From the output "
@@ -46,7 +46,7 @@ def _features(config: Mapping[str, Any], kind: Kind) -> str:
     if len(without) == len(kinds):
         return ""
     group = f"one of {kind.groups} groups of values" if kind.groups else "a state"
-    but = f" (of {value(without)} nothing)" if without else ""
+    but = f" (of {named(without)} nothing)" if without else ""
     return (
         f" Of what the last layer reads of {settings['frames']} frames a session{but}, in "
         f"principal components scaled to the SD of the training mice within {group}: the "
