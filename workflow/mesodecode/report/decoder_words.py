@@ -141,7 +141,7 @@ def roi_rnn(settings: Mapping[str, Any], scored: Kind = RUN.kind) -> str:
 def roi_classical(settings: Mapping[str, Any], scored: Kind = RUN.kind) -> str:
     """Return the words for a classical decoder of ROI signals."""
     boosted = settings["model"] == "gradient_boosting"
-    model = CLASSICAL[settings["model"]]
+    model = CLASSICAL.get(settings["model"], settings["model"].replace("_", " "))
     if scored.name == "regression":
         model = model.replace("classification", "regression")
     how = f"{settings['trees']} trees" if boosted else f"standardised, C = {settings['C']:g}"
