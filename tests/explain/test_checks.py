@@ -684,9 +684,10 @@ def test_the_verb_writes_verdicts_and_figure(tmp_path, graded):
     planted = np.eye(N_ROIS)[0]
     for one in graded[1]:
         dataclasses.replace(one, planted=planted).write(tmp_path / f"{one.test_mouse}.check.h5")
-    made = [str(path) for path in tmp_path.glob("*.check.h5")]
+    made = [tmp_path / "checks.txt"]
+    made[0].write_text("".join(f"{path}\n" for path in tmp_path.glob("*.check.h5")))
     own, null = words
-    line = ["map-checks", "--maps", *own, "--checks", *made, "--null-maps", *null]
+    line = ["map-checks", "--maps", *own, "--checks", str(*made), "--null-maps", *null]
     line += ["--seed-maps", *null, "--seed-maps", *own, "--name", "fig6"]
     assert cli.main([*line, "--out", f"{tmp_path}/t.tsv", "--figure", f"{tmp_path}/f"]) == 0
     table = pd.read_csv(tmp_path / "t.tsv", sep="\t").set_index("check")

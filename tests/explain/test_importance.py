@@ -448,12 +448,11 @@ def test_jobs_read_the_mice_that_the_config_names(tmp_path):
     assert "--decoder null" in null and f"--weights {results}/models/null/{name}.pt " in null
     check = next(line for line in lines if f"--out {folder}/gru/{name}.check.h5" in line)
     assert f"--maps {folder}/maps.txt " in check and "--truth" not in check
-    assert jobs["maps_of_analysis"] == 2
+    assert jobs["maps_of_analysis"] == 6  # maps and checks of both; null and a seed of one
     (judge,) = [line for line in lines if "map-checks" in line and "--name published" in line]
     assert f"--maps {folder}/maps.txt " in judge
-    for flag, start in (("--null-maps", "null/"), ("--seed-maps", "s2/")):
-        assert f"{flag} {folder}/{start}train-c+d+e.valid-b.test-a.h5" in judge
-    assert judge.count(".check.h5") == 5
+    for flag, listed in (("--checks", "checks"), ("--null-maps", "null"), ("--seed-maps", "seed1")):
+        assert judge.count(f" {flag} {folder}/{listed}.txt ") == 1
     (plain,) = [line for line in lines if "map-checks" in line and "--name shap" in line]
     assert "--null-maps" not in plain and "--seed-maps" not in plain
     summaries = [line for line in lines if line.startswith("mesodecode shap-summary")]

@@ -135,7 +135,8 @@ def test_what_is_read_in_the_order_of_the_config_is_read_again_in_another():
         rule
         for rule, text in RULES.items()
         if re.search(IN_ORDER, text.partition("output:")[0], re.S)
-        or rule in ("recordings_of_mouse", "control_signals", "average", "hold_out")
+        or rule
+        in ("recordings_of_mouse", "control_signals", "average", "hold_out", "maps_of_analysis")
     }
     said = {rule for rule, text in RULES.items() if re.search(r"^ {8,12}order=", text, re.M)}
     assert len(found) > 15 and found - said <= UNORDERED
@@ -384,18 +385,60 @@ def test_every_list_is_there_only_while_its_files_are():
         STUDY=SimpleNamespace(variants=["bin"], mice=["a", "b"], decoders=["gru"]),
         IMPORTANCE=["map"],
         RESULTS=Path("r"),
-        SimpleNamespace=SimpleNamespace,
         folder_of=lambda variant: f"r/{variant}",
         recordings_listed=lambda *of: of,
         predicted_by=lambda decoders: [f"r/predicted/{one}.txt" for one in decoders],
         predictions_listed=lambda decoder: decoder,
-        maps_of=lambda key: lambda job: (key, job.importance),
+        map_lists=lambda name: {"maps": name, "seed1": f"{name} of 1"},
         keep_with=lambda *of: kept.append(of),
     )()
     recordings = [(f"r/{v}/{m}.txt", (m, v)) for v in (None, "bin") for m in "ab"]
     others = [("r/predicted/gru.txt", "gru")]
-    others += [(Path("r/importance/map/maps.txt"), ("decoder", "map"))]
+    others += [(Path("r/importance/map/maps.txt"), "map")]
+    others += [(Path("r/importance/map/seed1.txt"), "map of 1")]
     assert kept == [*recordings, *others]
+
+
+def test_maps_are_listed_by_whom_they_are_of():
+    lines = {
+        "shap": {"decoder": "gru", "null_decoder": "null", "seeds": ["s2", "s3"]},
+        "cut": {"decoder": "cnn", "blocks": 2},
+    }
+    given = {
+        "expand": lambda path, **of: (str(path), of),
+        "IMPORTANCE": lines,
+        "RESULTS": Path("r"),
+        "STUDY": SimpleNamespace(allocations=["one", "two"]),
+    }
+    outputs = SimpleNamespace(
+        cutout=SimpleNamespace(output="cut"), shap=SimpleNamespace(output="shap")
+    )
+    maps_of = function("maps_of", rules=outputs, CUTOUTS=["cut"], **given)
+    lists = function("map_lists", maps_of=maps_of, **given)
+    checks, of = "r/importance/{importance}/{decoder}/{allocation}.check.h5", ["one", "two"]
+    about = {"importance": "shap", "decoder": "gru", "allocation": of}
+    assert lists("shap") == {
+        "checks": (checks, about),
+        **{
+            listed: ("shap", about | {"decoder": decoder, "block": None})
+            for listed, decoder in (
+                *(("maps", "gru"), ("null", "null")),
+                *(("seed1", "s2"), ("seed2", "s3")),
+            )
+        },
+    }
+    about = {"importance": "cut", "decoder": "cnn", "allocation": of}
+    assert lists("cut") == {
+        "checks": (checks, about),
+        "maps": ("cut", about | {"block": range(1, 3)}),
+    }
+    called = function("lists_called", RESULTS=Path("r"), map_lists=lists)
+    job = SimpleNamespace(importance="shap")
+    seeds = [Path(f"r/importance/shap/seed{n}.txt") for n in (1, 2)]
+    assert called("seed")(job) == seeds
+    assert called("null")(SimpleNamespace(importance="cut")) == []
+    listed = function("listed_of_analysis", map_lists=lists)
+    assert listed(SimpleNamespace(importance="shap", listed="seed2"))[1]["decoder"] == "s3"
 
 
 def test_what_a_finished_training_kept_goes_once_its_output_is_there(tmp_path):

@@ -370,7 +370,7 @@ def test_demo_leaves_the_mice_of_config_yaml_out(tmp_path):
     assert f"--truth {truth.format(1)} {truth.format(2)} " in check
     assert " --frames 500 --draws 10 " in check
     assert " --maps results/demo/importance/shap/maps.txt " in check  # not all maps, in every job
-    assert jobs["maps_of_analysis"] == 2  # of SHAP and of the cut-out
+    assert jobs["maps_of_analysis"] == 5  # of SHAP and of the cut-out, with checks; a null
     cut = [line for line in lines if line.startswith("mesodecode cutout-check")]
     assert all(" --frames 30 --draws none " in line for line in cut) and len(cut) == 20
 

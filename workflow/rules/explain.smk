@@ -6,7 +6,8 @@ OUTPUTS: of the decoder explained, of its null decoder and of its seeds
     importance/{importance}/{decoder}/{allocation}.h5 of SHAP, by ROI or by area and pixel,
     importance/{importance}/{decoder}/{allocation}/block{block}.tsv of cut-outs;
     importance/{importance}/{decoder}/{allocation}.check.h5 of the decoder explained, and
-    importance/{importance}/maps.txt, a list of its maps;
+    importance/{importance}/maps.txt, checks.txt, null.txt and seed{n}.txt, lists of its maps, their
+    checks and the maps that it is compared with;
     tables/importance_{importance}.tsv, _signed.tsv, _mice.tsv and _checks.tsv, of cut-outs also
     _sessions.tsv, of SHAP and of cut-outs with `times` also _times.tsv;
     tables/importance_{importance}_sides.tsv, where areas have mirror images; figures of the same
@@ -129,7 +130,7 @@ rule shap_summary:
     input:
         unpack(shap_picture),
         maps=RESULTS / "importance/{importance}/maps.txt",
-        null=maps_of("null_decoder"),
+        null=lists_called("null"),
     output:
         **svg_png(
             "figures/importance_{importance}",
@@ -301,16 +302,19 @@ rule sides:
 # One list in the place of all maps, in each job that reads them.
 rule maps_of_analysis:
     input:
-        maps_of("decoder"),
+        listed_of_analysis,
     output:
-        RESULTS / "importance/{importance}/maps.txt",
+        RESULTS / "importance/{importance}/{listed}.txt",
     log:
-        RESULTS / "logs/maps_of_analysis/{importance}.log",
+        RESULTS / "logs/maps_of_analysis/{importance}.{listed}.log",
+    wildcard_constraints:
+        listed=r"maps|checks|null|seed\d+",
     localrule: True
     params:
+        order=list(STUDY.allocations),
         time=TIME,
     message:
-        "Listing the maps of {wildcards.importance}"
+        "Listing the {wildcards.listed} of {wildcards.importance}"
     shell:
         "{{ {params.time}; printf '%s\\n' {input:q}; }} > {output} 2> {log}"
 
@@ -428,9 +432,9 @@ rule cutout_check:
 rule map_checks:
     input:
         maps=RESULTS / "importance/{importance}/maps.txt",
-        checks=checks_of,
-        null=maps_of("null_decoder"),
-        seeds=maps_of("seeds"),
+        checks=RESULTS / "importance/{importance}/checks.txt",
+        null=lists_called("null"),
+        seeds=lists_called("seed"),
     output:
         **map_figure("checks", "checks"),
         table=RESULTS / "tables/importance_{importance}_checks.tsv",
@@ -453,7 +457,7 @@ rule map_checks:
 rule map_mice:
     input:
         maps=RESULTS / "importance/{importance}/maps.txt",
-        null=maps_of("null_decoder"),
+        null=lists_called("null"),
     output:
         **map_figure("mice", "intervals over mice"),
         table=RESULTS / "tables/importance_{importance}_mice.tsv",

@@ -1,24 +1,50 @@
 """What jobs of importance read. No rules."""
 
 
-def maps_of(key):
-    """An input function: the maps of the decoders that an importance analysis has as `key`."""
+def maps_of(name, decoder):
+    """The maps of a decoder in an importance analysis, of all allocations."""
+    cut = name in CUTOUTS
+    return expand(
+        rules.cutout.output if cut else rules.shap.output,  # that of shap_pixels too
+        importance=name,
+        decoder=decoder,
+        allocation=STUDY.allocations,
+        block=range(1, IMPORTANCE[name]["blocks"] + 1) if cut else None,
+    )
 
-    def files(wildcards):
-        line = IMPORTANCE[wildcards.importance]
-        named = line.get(key) or []
-        cut = wildcards.importance in CUTOUTS
-        return expand(
-            (
-                rules.cutout.output if cut else rules.shap.output
-            ),  # that of shap_pixels too
-            importance=wildcards.importance,
-            decoder=[named] if isinstance(named, str) else named,
-            allocation=STUDY.allocations,
-            block=range(1, line["blocks"] + 1) if cut else None,
-        )
 
-    return files
+def map_lists(name):
+    """The lists of an importance analysis: how each is called -> the files in it."""
+    line = IMPORTANCE[name]
+    decoder, null, seeds = line["decoder"], line.get("null_decoder"), line.get("seeds")
+    compared = {"null": null} if null else {}
+    compared |= {f"seed{n}": seed for n, seed in enumerate(seeds or [], 1)}
+    maps = {"maps": decoder, **compared}
+    checks = expand(
+        RESULTS / "importance/{importance}/{decoder}/{allocation}.check.h5",
+        importance=name,
+        decoder=decoder,
+        allocation=STUDY.allocations,
+    )
+    return {"checks": checks} | {
+        listed: maps_of(name, of) for listed, of in maps.items()
+    }
+
+
+def listed_of_analysis(wildcards):
+    """The files in a list of an importance analysis."""
+    return map_lists(wildcards.importance)[wildcards.listed]
+
+
+def lists_called(start):
+    """An input function: the lists of an importance analysis that are called so, in order."""
+
+    def lists(wildcards):
+        folder = RESULTS / f"importance/{wildcards.importance}"
+        named = map_lists(wildcards.importance)
+        return [folder / f"{one}.txt" for one in named if one.startswith(start)]
+
+    return lists
 
 
 def map_figure(what, words):
@@ -28,23 +54,10 @@ def map_figure(what, words):
     return svg_png(path, "Importance", f"importance_{what}", importance=label)
 
 
-def checks_of(wildcards):
-    """What the maps of the decoder that an importance analysis explains are checked by."""
-    return expand(
-        RESULTS / "importance/{importance}/{decoder}/{allocation}.check.h5",
-        importance=wildcards.importance,
-        decoder=IMPORTANCE[wildcards.importance]["decoder"],
-        allocation=STUDY.allocations,
-    )
-
-
 def companion_flags(wildcards, input):
     """The maps that a map is compared with, as flags: of permuted labels, and of each seed."""
-    line = IMPORTANCE[wildcards.importance]
-    n = len(STUDY.allocations) * line.get("blocks", 1)
-    seeds = [input.seeds[start : start + n] for start in range(0, len(input.seeds), n)]
-    words = [flag_if("--null-maps", input.null)]
-    return " ".join(words + [flag_if("--seed-maps", maps) for maps in seeds])
+    seeds = [flag_if("--seed-maps", [maps]) for maps in input.seeds]
+    return " ".join([flag_if("--null-maps", input.null), *seeds])
 
 
 def truth_of_test(wildcards):

@@ -6,7 +6,6 @@ deleted would not be made again for a job that needs them.
 """
 
 import itertools
-from types import SimpleNamespace
 
 from mesodecode.base.files import keep_with
 
@@ -20,8 +19,8 @@ def put_aside():
         (listing,) = predicted_by([decoder])
         keep_with(listing, predictions_listed(decoder))
     for importance in IMPORTANCE:
-        listing = RESULTS / f"importance/{importance}/maps.txt"
-        keep_with(listing, maps_of("decoder")(SimpleNamespace(importance=importance)))
+        for listed, files in map_lists(importance).items():
+            keep_with(RESULTS / f"importance/{importance}/{listed}.txt", files)
 
 
 if workflow.is_main_process:  # jobs see the study as it was planned

@@ -20,7 +20,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add = parser.add_argument
     files = {"type": Path, "nargs": "+", "metavar": "FILE"}
     _checks.add_maps(parser)
-    options.add_files(parser, "--checks", "files of `mesodecode shap-check`")
+    options.add_files(
+        parser, "--checks", "files of `mesodecode shap-check`, or lists (.txt) of them"
+    )
     words = "maps of the decoder trained with another seed, or lists of them; once for each"
     add("--seed-maps", **files, action="append", default=[], help=words)
     add("--name", default="importance", help="name in the figure's title (default: importance)")
@@ -30,13 +32,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> None:
     from mesodecode.base import plots
+    from mesodecode.base.files import listed
     from mesodecode.base.tables import write_table
     from mesodecode.explain import check_files, checks_figure, map_verdicts, maps
 
     scores, whole = maps.read_whole(args.maps)
     evidence = map_verdicts.gather(
         scores,
-        [check_files.read(path) for path in args.checks],
+        [check_files.read(path) for named in args.checks for path in listed(named, "checks")],
         maps.read(args.null_maps) if args.null_maps else None,
         [maps.read(paths) for paths in args.seed_maps],
         whole,
