@@ -14,8 +14,16 @@ from pynwb.behavior import BehavioralEpochs
 from pynwb.epoch import TimeIntervals
 from pynwb.image import ImageSeries
 from pynwb.misc import IntervalSeries
-from pynwb.ophys import ImageSegmentation, OpticalChannel, RoiResponseSeries
+from pynwb.ophys import (
+    DfOverF,
+    Fluorescence,
+    ImageSegmentation,
+    OnePhotonSeries,
+    OpticalChannel,
+    RoiResponseSeries,
+)
 
+from mesodecode.base.files import UserError
 from mesodecode.recordings.axes import Asked
 from mesodecode.recordings.readers import nwb
 from mesodecode.recordings.readers.arrays import Bouts, Unreadable
@@ -172,3 +180,48 @@ def test_one_file_of_all(capsys, opened, monkeypatch):
         ],
     }
     assert_told(cases, TOLD / "nwb.txt", capsys)
+
+
+@pytest.mark.filterwarnings("ignore:The linked table")
+def test_series_of_one_name_are_told_apart_by_what_they_are_in(monkeypatch):
+    """NeuroConv calls both fluorescence and ΔF/F RoiResponseSeries."""
+    file = NWBFile("d", "s1", datetime.datetime(2024, 1, 1, tzinfo=datetime.UTC))
+    channel = OpticalChannel(name="c", description="d", emission_lambda=520.0)
+    plane = file.create_imaging_plane(
+        name="p", optical_channel=channel, description="d", device=file.create_device("camera"),
+        excitation_lambda=470.0, indicator="GCaMP6f", location="cortex",
+    )  # fmt: skip
+    ophys = file.create_processing_module("ophys", "d")
+    segmentation = ImageSegmentation()
+    ophys.add(segmentation)
+    areas = segmentation.create_plane_segmentation(
+        name="areas", description="d", imaging_plane=plane
+    )
+    areas.add_roi(pixel_mask=[(0, 0, 1.0)]), areas.add_roi(pixel_mask=[(1, 0, 1.0)])
+    about = {"unit": "n.a.", "rate": 4.0}
+    for number, kind in enumerate((Fluorescence, DfOverF), 1):
+        rows = areas.create_roi_table_region(description="d", region=[0, 1])
+        one = RoiResponseSeries(name="RoiResponseSeries", data=number * SVT, rois=rows, **about)
+        ophys.add(kind(roi_response_series=one))
+        film = OnePhotonSeries(
+            name="film", data=np.zeros((9, number + 1, 2)), imaging_plane=plane, **about
+        )
+        file.add_acquisition(film) if number == 1 else ophys.add(film)
+    monkeypatch.setattr(nwb, "open_nwb", lambda _: contextlib.nullcontext(file))
+    said = (
+        "holds: DfOverF/RoiResponseSeries 5 x 2, Fluorescence/RoiResponseSeries 5 x 2; name one in"
+    )
+    for wanted in (None, "RoiResponseSeries"):
+        with pytest.raises(UserError, match=said):
+            nwb.read_rois("x.nwb", wanted)
+    for number, name in enumerate(("Fluorescence", "ophys/DfOverF"), 1):
+        values, _ = nwb.read_rois("x.nwb", f"{name}/RoiResponseSeries")
+        np.testing.assert_array_equal(values, number * SVT)
+    found, listed = nwb._images(file, everything=False)
+    assert listed == {"root/film", "ophys/film"}
+    assert {name: np.shape(one.data)[1] for name, one in found.items()} == {
+        **{"root/film": 2, "ophys/film": 3, "root/ophys/film": 3}
+    }
+    said = "several that could be the movie; it holds: ophys/film 9 x 3 x 2, root/film 9 x 2 x 2;"
+    with pytest.raises(UserError, match=said), nwb.open_movie(Path("x.nwb"), Asked(None)):
+        pass

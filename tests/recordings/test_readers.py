@@ -38,7 +38,7 @@ from make_movies import (
 from mesodecode.base.files import UserError, in_order
 from mesodecode.recordings import axes, movie
 from mesodecode.recordings.masks import read_masks
-from mesodecode.recordings.readers import by_name, open_movie, read_mat
+from mesodecode.recordings.readers import by_name, nwb_zarr, open_movie, read_mat
 from mesodecode.recordings.readers.clocks import read_times
 from mesodecode.recordings.readers.light_sources import read_light_sources
 from mesodecode.running.fingerprints import fingerprint
@@ -576,6 +576,17 @@ def test_nwb_in_zarr_is_read_as_nwb(tmp_path, version):
     save_nwb_zarr(tmp_path / "t.nwb", version, timestamps=np.arange(T) / 30 + 1)
     with open_movie(tmp_path / "t.nwb") as opened:
         np.testing.assert_allclose(opened.time, np.arange(T) / 30 + 1)
+
+
+def test_series_of_one_name_of_nwb_in_zarr_are_told_apart(tmp_path):
+    path = tmp_path / "s.nwb.zarr"
+    for group in ("acquisition/film", "processing/ophys/film", "acquisition/other"):
+        (path / group / "data").mkdir(parents=True)
+        (path / group / ".zattrs").write_text('{"neurodata_type": "OnePhotonSeries"}')
+    (path / ".zattrs").write_text('{"neurodata_type": "NWBFile"}')
+    found = nwb_zarr.series(path)
+    own = {"acquisition/film", "processing/ophys/film"}
+    assert found == {name: path / name for name in own} | {"other": path / "acquisition/other"}
 
 
 def test_zarr_that_writes_no_zeros_outside_the_brain(tmp_path):

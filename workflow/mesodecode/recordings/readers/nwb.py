@@ -62,15 +62,16 @@ def open_movie(path: Path, asked: Asked) -> Iterator[Movie]:
         if len(names) == 2:
             yield _components(nwb, names, path, axes)
             return
-        found = _images(nwb, everything=bool(names))
-        shapes = {name: np.shape(item.data) for name, item in found.items()}
+        found, listed_as = _images(nwb, everything=bool(names))
+        shapes = {name: np.shape(found[name].data) for name in sorted(listed_as)}
         if not shapes:
             raise UserError(
                 f"{path}: no series of images in it (OnePhotonSeries, TwoPhotonSeries, "
                 "ImageSeries); of SVD components, name the PlaneSegmentation and the "
                 "RoiResponseSeries in movie_dataset"
             )
-        series = found[hdf5.choose(shapes, asked.dataset, path, "movie_dataset")]
+        name = (asked.dataset or "").strip("/")
+        series = found.get(name) or found[hdf5.choose(shapes, name or None, path, "movie_dataset")]
         check_inside(series.external_file, series.name, path)
         taken = axes_of_series(
             np.shape(series.data), axes, series.dimension, nwb.source_script, path
@@ -80,10 +81,10 @@ def open_movie(path: Path, asked: Asked) -> Iterator[Movie]:
         yield movie
 
 
-def _images(nwb: pynwb.NWBFile, *, everything: bool) -> dict[str, pynwb.image.ImageSeries]:
-    """Return the series that may be a movie of the brain by name: photon series, else plain ones.
+def _images(nwb: pynwb.NWBFile, *, everything: bool) -> tuple[dict[str, Any], set[str]]:
+    """Return the series that may be a movie of the brain, as `_told_apart`.
 
-    `everything`: both.
+    Photon series, else plain ones; `everything`: both.
     """
     from pynwb.image import ImageSeries
     from pynwb.ophys import OnePhotonSeries, TwoPhotonSeries
@@ -91,7 +92,7 @@ def _images(nwb: pynwb.NWBFile, *, everything: bool) -> dict[str, pynwb.image.Im
     items = [item for item in nwb.objects.values() if isinstance(item, ImageSeries)]
     photons = [item for item in items if isinstance(item, OnePhotonSeries | TwoPhotonSeries)]
     plain = [item for item in items if type(item) is ImageSeries]
-    return {item.name: item for item in (photons + plain if everything else photons or plain)}
+    return _told_apart(photons + plain if everything else photons or plain)
 
 
 def are_components(path: Path, names: Sequence[str]) -> bool:
@@ -103,8 +104,7 @@ def are_components(path: Path, names: Sequence[str]) -> bool:
 
 
 def _named(nwb: pynwb.NWBFile, name: str, kind: type) -> Any:
-    found = (item for item in nwb.objects.values() if isinstance(item, kind) and item.name == name)
-    return next(found, None)
+    return _by_name(nwb, kind)[0].get(name)
 
 
 def _components(nwb: pynwb.NWBFile, names: Sequence[str], path: Path, axes: str | None) -> Movie:
@@ -178,13 +178,12 @@ def read_rois(path: str | Path, name: str | None) -> tuple[np.ndarray, tuple[str
     from pynwb.ophys import RoiResponseSeries
 
     with open_nwb(path) as nwb:
-        found = {
-            item.name: item for item in nwb.objects.values() if isinstance(item, RoiResponseSeries)
-        }
-        wanted = name or (next(iter(found)) if len(found) == 1 else None)
+        found, listed_as = _by_name(nwb, RoiResponseSeries)
+        wanted = name or (next(iter(listed_as)) if len(listed_as) == 1 else None)
         if wanted not in found:
-            fault = f"no RoiResponseSeries '{name}'" if name else f"{len(found)} RoiResponseSeries"
-            shown = hdf5.listed({key: np.shape(item.data) for key, item in found.items()})
+            n = len(listed_as)
+            fault = f"no RoiResponseSeries '{name}'" if name else f"{n} RoiResponseSeries"
+            shown = hdf5.listed({key: np.shape(found[key].data) for key in listed_as})
             raise UserError(
                 f"{path}: {fault} in it; it holds: {shown if found else 'none'}; name one in "
                 "roi_dataset"
@@ -296,15 +295,28 @@ def _bouts(times: np.ndarray, edges: np.ndarray, run_label: str | None) -> Bouts
 
 
 def _by_name(nwb: pynwb.NWBFile, kind: type) -> tuple[dict[str, Any], set[str]]:
-    """Return the items of a kind by PARENT/NAME and, where it is the only one, by name.
+    """Return the items of a kind in a file, as `_told_apart`."""
+    return _told_apart([item for item in nwb.objects.values() if isinstance(item, kind)])
 
-    And how a list calls them: by name, or by PARENT/NAME where several have it.
+
+def _told_apart(items: Sequence[Any]) -> tuple[dict[str, Any], set[str]]:
+    """Return items by name, by PARENT/NAME and so on, where that is of one of them alone.
+
+    And how a list calls them: by the shortest of these.
     """
-    items = [item for item in nwb.objects.values() if isinstance(item, kind)]
-    count = Counter(item.name for item in items)
-    full = {f"{item.parent.name}/{item.name}": item for item in items}
-    short = {item.name: item for item in items if count[item.name] == 1}
-    return full | short, {*short, *(name for name, item in full.items() if item.name not in short)}
+    ends = [_ends(item) for item in items]
+    count = Counter(name for names in ends for name in names)
+    sole = [[name for name in names if count[name] == 1] for names in ends]
+    found = {name: item for item, names in zip(items, sole, strict=True) for name in names}
+    return found, {names[0] for names in sole if names}
+
+
+def _ends(item: Any) -> list[str]:
+    """Return what an item of a file may be called: NAME, PARENT/NAME, … (root: the file)."""
+    names, at = [item.name], item
+    while (at := at.parent) is not None:
+        names.append(f"{at.name}/{names[-1]}")
+    return names
 
 
 def _held(item: pynwb.TimeSeries) -> Held:

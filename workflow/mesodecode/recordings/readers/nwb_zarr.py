@@ -6,6 +6,7 @@ fill value is 0), nor any group above them.
 
 import json
 import os
+from collections import Counter
 from pathlib import Path
 
 import numpy as np
@@ -20,20 +21,25 @@ KINDS = ("OnePhotonSeries", "TwoPhotonSeries")
 def series(path: Path) -> dict[str, Path]:
     """Return the folders of an NWB file's photon series by name; {} if it is no NWB file.
 
-    Raises UserError if it is one without a series of frames.
+    By their path in the file where two have one name. Raises UserError if it is one without a
+    series of frames.
     """
     if _attributes(path).get("neurodata_type") != "NWBFile":
         return {}
-    found = {}
+    found: list[Path] = []
     for top, folders, files in os.walk(path):
         group = Path(top)
         if _attributes(group).get("neurodata_type") in KINDS and (group / "data").is_dir():
-            found[group.name] = group
+            found.append(group)
         if ".zarray" in files or _json(group / "zarr.json").get("node_type") == "array":
             folders.clear()  # of chunks, many of them
     if not found:
         raise UserError(f"{path}: an NWB file without a {' or '.join(KINDS)} in it")
-    return found
+    count = Counter(group.name for group in found)
+    return {
+        group.name if count[group.name] == 1 else group.relative_to(path).as_posix(): group
+        for group in found
+    }
 
 
 def axes(path: Path, group: Path, shape: tuple[int, ...], asked: str | None) -> Axes:
