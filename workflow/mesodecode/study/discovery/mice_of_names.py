@@ -14,6 +14,7 @@ from dataclasses import dataclass, field, replace
 from datetime import date
 
 from mesodecode.base import name_dates
+from mesodecode.base.files import first_few
 from mesodecode.study.discovery.file_names import EARS, GROUPS, Token, text_of
 from mesodecode.study.session_ids import plain
 
@@ -69,6 +70,7 @@ def mice_of(places: Sequence[Place]) -> Guess:
             guess.mice = _texts(short, places, chosen)
     if level is not None and level >= 0:
         guess.notes += _other_levels(places, level, guess.mice)
+    guess.notes += _above(places, level, guess.mice)
     guess.notes += _alike(guess.mice, named)
     guess.notes += _pauses(guess.mice, places)
     return guess
@@ -297,6 +299,22 @@ def _other_levels(places: Sequence[Place], level: int, mice: list[str]) -> Itera
             yield (
                 f"CHECK: '{several}' is taken for one mouse, with sessions {', '.join(shown)}; if "
                 "these are mice, name them below."
+            )
+            return
+
+
+def _above(places: Sequence[Place], level: int | None, mice: list[str]) -> Iterator[str]:
+    """Yield a note if one mouse is in several folders above, as those of two labs may be."""
+    for at, words in _levels(places).items():
+        within = defaultdict(set)
+        for mouse, found in zip(mice, words, strict=True):
+            within[mouse].add(_values(found))
+        several = next((mouse for mouse, found in within.items() if mouse and len(found) > 1), None)
+        if at != -1 and (level in (None, -1) or at < level) and several:
+            shown = first_few(sorted(map(" ".join, within[several])), 3)
+            yield (
+                f"CHECK: '{several}' is taken for one mouse, in {shown}; if these are animals of "
+                "one name, name them apart below."
             )
             return
 
