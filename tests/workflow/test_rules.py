@@ -3,7 +3,6 @@
 import argparse
 import ast
 import base64
-import functools
 import itertools
 import json
 import re
@@ -21,7 +20,8 @@ from mesodecode import cli
 from mesodecode.base.files import UserError
 from mesodecode.cli import options
 from mesodecode.running.locks import Lock
-from mesodecode.study import schema
+from mesodecode.running.provenance import code_version
+from mesodecode.study import published, schema
 from mesodecode.study.kinds import KINDS
 
 
@@ -457,7 +457,12 @@ def test_an_edit_that_snakemake_would_pass_over_is_said(tmp_path, monkeypatch, c
     """Where results were moved without .snakemake/, which says what they were made with."""
     monkeypatch.chdir(tmp_path)
     made, names = Path("results/lab/config.json"), {"Path": Path, "base64": base64, "sys": sys}
-    warn = functools.partial(function, "warn_of_no_records", RESULTS=made.parent, **names)
+
+    def warn(RESOLVED):
+        of_config = function("records_config", RESOLVED=RESOLVED, json=json)
+        names.update(RESOLVED=RESOLVED, records_config=of_config, RESULTS=made.parent)
+        return function("warn_of_no_records", **names)
+
     warn(RESOLVED="new")()  # nothing is made yet
     made.parent.mkdir(parents=True)
     made.write_text("old\n")
@@ -467,9 +472,25 @@ def test_an_edit_that_snakemake_would_pass_over_is_said(tmp_path, monkeypatch, c
     assert "what was edited is NOT made again; bring .snakemake/" in capsys.readouterr().err
     record = Path(".snakemake/metadata/cmVzdWx0cy9sYWIvY29uZmlnLmpzb24=")
     record.parent.mkdir(parents=True)
-    record.touch()
+    for words in ("", '{"params": ["\'old\'"]}'):  # an edit here, which Snakemake sees
+        record.write_text(words)
+        warn(RESOLVED="new")()
+        assert capsys.readouterr().err == ""
+    record.write_text('{"params": ["\'new\'"]}')  # a run elsewhere has made all anew since
     warn(RESOLVED="new")()
-    assert capsys.readouterr().err == ""
+    assert "what was edited is NOT made again" in capsys.readouterr().err
+
+
+def test_the_comparison_with_the_paper_is_of_the_published_figures(tmp_path, monkeypatch):
+    """Mended in a later version, they are another comparison."""
+    (code,) = re.findall(r"code=(code_version.*),$", RULES["reproduction"], re.M)
+    monkeypatch.setattr(published, "FOLDER", tmp_path)
+    files = function("published_files", published=published)
+    names, versions = {"code_version": code_version, "published_files": files}, set()
+    for auc in ("0.8", "0.9"):
+        (tmp_path / "auc.csv").write_text(auc)
+        versions.add(eval(code, names))
+    assert len(versions) == 2
 
 
 @pytest.mark.parametrize("submits", [True, False])

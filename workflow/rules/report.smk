@@ -120,7 +120,7 @@ rule reproduction:
     params:
         pairs=reproduction_flags(),
         prefix=RESULTS / "figures/reproduction",
-        code=code_version("reproduction"),
+        code=code_version("reproduction", *published_files()),
     message:
         "Comparing the AUCs with the published ones"
     shell:

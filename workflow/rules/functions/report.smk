@@ -1,5 +1,7 @@
 """What the report is given. No rules."""
 
+from mesodecode.study import published
+
 
 def comparison_table(wildcards):
     """The tests of a comparison; none if the config compares nothing."""
@@ -29,3 +31,8 @@ def reproduction_flags():
         for name, where in REPRODUCTION.items()
     ]
     return " ".join(map(shlex.join, words))
+
+
+def published_files():
+    """The published figures, which lie beside the package."""
+    return list(map(str, sorted(published.FOLDER.glob("*.csv"))))
