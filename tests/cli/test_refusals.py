@@ -75,11 +75,30 @@ def test_shift_needs_a_model_and_recordings_of_all_mice_of_an_allocation(tmp_pat
         shift._measure(SimpleNamespace(), item, mine, None, None)
 
 
+class Sized(SimpleNamespace):
+    def __len__(self):
+        return 0
+
+
+def test_shift_needs_the_recordings_that_predictions_are_of(monkeypatch, tmp_path):
+    mine = [SimpleNamespace(mouse=mouse, session=f"{mouse}1") for mouse in "abc"]
+    args = SimpleNamespace(predictions=tmp_path, validation=tmp_path / "v", models=None)
+    for tested, checked, words in (("c2", "b1", "x.h5"), ("c1", "b2", "v/x.h5")):
+        one = SimpleNamespace(frame=np.empty(0))
+        monkeypatch.setattr(
+            "mesodecode.decoders.validation.read", lambda *_, name=checked, one=one: {name: one}
+        )
+        item = Predictions("cnn", "x", "a", "b", "c", {tested: one})
+        with pytest.raises(UserError, match=f"{words}: no recording of session [bc]2; give that"):
+            shift._measure(args, item, [Sized(**vars(each)) for each in mine], None, None)
+
+
 STUDY_OF = SimpleNamespace(config={"target": "run", "cohorts": {}}, ceilings={"d": {"n": "split"}})
 STUDY_OF.mice = STUDY_OF.dates = {}
 HELD = SimpleNamespace(decoder="d", split="split", target=PUPIL)
 ALL_THREE = "give --null, or --shifts with --predictions, or all three"
 SCORED = SimpleNamespace(decoder="d", allocation="x", target=PUPIL)
+PREDICTED = {"e": SimpleNamespace(frame=np.empty(0)), "s": SimpleNamespace(frame=np.arange(3, 8))}
 ADAPTIVE = "adaptive --choice c.tsv --decoder d --out o"
 ADAPTIVE_READ = {
     "base.tables.read_table": None,
@@ -198,6 +217,45 @@ REFUSED = {
         "cohorts --config c.yaml --auc a.tsv --out o --figure f",
         {"study.study.load": STUDY_OF},
         "c.yaml: no cohorts; name groups of mice in `cohorts:`",
+    ),
+    "quality": (
+        "quality --decoder d --predictions p --allocations a.tsv --recordings r --out o "
+        "--curves c --figure f",
+        {
+            "base.tables.read_table": pd.DataFrame({"allocation": ["x"]}),
+            "decoders.predictions.read": SimpleNamespace(sessions=PREDICTED),
+            "recordings.recording.read_recording": lambda path: range(7),
+        },
+        "p/d/x.h5: session s: frame 7 of a recording of 7 frames (from 0); make the predictions",
+    ),
+    "choose-variant: several": (
+        "choose-variant --decoders d --predictions p --validation v --allocations a.tsv "
+        "--recordings r --out o",
+        {
+            "base.tables.read_table": pd.DataFrame({"allocation": ["x"]}),
+            "recordings.recording.read_recordings": [],
+            "decoders.predictions.read": SimpleNamespace(test_mouse="a+b"),
+        },
+        "p/d/x.h5: tests a+b; a choice is of one test mouse",
+    ),
+    "choose-variant: recordings": (
+        "choose-variant --decoders d --predictions p --validation v --allocations a.tsv "
+        "--recordings r --out o",
+        {
+            "base.tables.read_table": pd.DataFrame({"allocation": ["x"]}),
+            "recordings.recording.read_recordings": [],
+            "decoders.predictions.read": SimpleNamespace(
+                test_mouse="a",
+                allocation="x",
+                train_mice="c",
+                valid_mouse="b",
+                sessions=PREDICTED,
+                target=RUN,
+            ),
+            "decoders.validation.read": {},
+            "shift.measures.usual": {},
+        },
+        "p/d/x.h5: no recording of session e; give that too",
     ),
     "score: twice": (
         "score --predictions a.h5 b.h5 --out o --sessions s --figure f",

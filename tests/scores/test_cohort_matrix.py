@@ -76,7 +76,7 @@ def test_a_mouse_is_the_mean_of_its_allocations_and_a_cohort_that_of_its_mice():
 
 
 def test_a_mouse_without_a_score_is_none_of_the_mice():
-    rows = cohort_matrix.table(pd.concat([BOTH, auc_of(("x+y", "4", np.nan))]), COHORTS)
+    rows = cohort_matrix.table(pd.concat([BOTH, auc_of(("x+y", "2", np.nan))]), COHORTS)
     pd.testing.assert_frame_equal(rows, cohort_matrix.table(BOTH, COHORTS))
 
 
@@ -268,6 +268,15 @@ def test_the_verb_reads_a_studys_config_and_leaves_permuted_labels_out(tmp_path,
     assert "Tested in" in (tmp_path / "c.svg").read_text() and (tmp_path / "c.png").exists()
     assert "8 allocations" not in as_read(cohort_matrix_figure.caption(rows))
     assert "9 allocations" in as_read(cohort_matrix_figure.caption(rows))
+    for change, said in (
+        ({"auc": np.nan}, "auc.tsv: no AUC of a decoder of the study"),
+        ({"decoder": "other"}, "auc.tsv: no AUC of a decoder of the study"),
+        ({"test_mouse": "4+z"}, "auc.tsv: test_mouse: mouse '4' is of no cohort (lab, rig)"),
+        ({"train_mice": "a"}, "auc.tsv: train_mice: mouse 'a' is of no cohort (lab, rig)"),
+    ):
+        write_table(BOTH.assign(**change), tmp_path / "auc.tsv")
+        assert main(words) == 1
+        assert said in capsys.readouterr().err
     plain = config | {"cohorts": {}, "allocation": {"train": 1}}
     (tmp_path / "config.yaml").write_text(json.dumps(plain))
     assert main(words) != 0

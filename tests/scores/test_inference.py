@@ -195,6 +195,10 @@ def test_nothing_that_varies():
     assert mouse_tests.mean_interval(np.zeros(5)) == (0, 0, 1)
     assert mouse_tests.mean_interval(np.full(5, 0.1)) == (pytest.approx(0.1), pytest.approx(0.1), 0)
     assert mouse_tests.signed_rank(np.zeros(5)) == 1
+    left, right = np.array([[5, 4, 2, 7, 9, 3, 3], [3, 2, 4, 5, 7, 1, 3]])  # differ by 2, or by 0
+    expected = stats.wilcoxon(left - right, correction=True, method="asymptotic").pvalue
+    assert mouse_tests.signed_rank(left / 100 - right / 100) == pytest.approx(expected)
+    assert mouse_tests.signed_rank(np.array([1, 2, 4]) * 1e-15) < 0.5  # of any size
     assert np.isnan(mouse_tests.mean_interval(np.ones(1))).all()
     p, note = mouse_tests.mixed_model(np.ones(20), TEST, VALID)
     assert np.isnan(p) and note == "the differences do not vary"

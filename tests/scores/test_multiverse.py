@@ -217,6 +217,10 @@ def test_the_verb_takes_the_worst_verdict_of_a_mouse_and_what_was_chosen(
     again = pd.read_csv(tmp_path / "o.tsv", sep="\t").set_index(["decoder", "test_mouse"])
     assert again.equals(made)
     words += ["--out", "o", "--figure", "f", "--adaptive"]
+    some = aucs[aucs["decoder"] != "linear_small"].reindex(columns=auc.COLUMNS, fill_value="1")
+    write_table(some, tmp_path / "auc.tsv")
+    assert main([*map(str, words), f"best={tmp_path / 'choice.tsv'}"]) == 1
+    assert "auc.tsv: nothing of decoder linear_small; score it too" in capsys.readouterr().err
     for word, why in (
         ("best", "write DECODER=FILE"),
         ("bets=x", f"no decoder 'bets' in {tmp_path / 's.json'}"),

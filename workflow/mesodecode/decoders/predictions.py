@@ -10,7 +10,7 @@ and the datasets `frame` (int64, frame of the recording, from 0), `label` (uint8
 of named states `state` (uint8, its number in target_states, from 0) and `probability_{state}`.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sized
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -169,6 +169,21 @@ def read(path: str | Path, *, of_any: bool = False) -> Predictions:
     predictions = Predictions(**about, sessions=sessions, target=target)
     _check(predictions, path)
     return predictions
+
+
+def check_recorded(
+    sessions: Mapping[str, SessionPredictions], recordings: Mapping[str, Sized], path: str | Path
+) -> None:
+    """Raise UserError naming `path` unless all frames are of `recordings`, by session."""
+    for name, one in sessions.items():
+        if name not in recordings:
+            raise UserError(f"{path}: no recording of session {name}; give that too")
+        n, last = len(recordings[name]), one.frame[-1] if len(one.frame) else -1
+        if last >= n:
+            raise UserError(
+                f"{path}: session {name}: frame {last} of a recording of {n} frames (from 0); make "
+                "the predictions again, or give the recordings that they are of"
+            )
 
 
 def nothing(path: str | Path, sessions: Iterable[str]) -> str:

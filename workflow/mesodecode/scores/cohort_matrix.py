@@ -11,6 +11,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 import pandas as pd
 
+from mesodecode.base.files import UserError
 from mesodecode.scores.mouse_tests import mean_interval
 from mesodecode.study.allocation import join_ids, split_ids
 from mesodecode.study.cohort_table import cohorts_of
@@ -57,8 +58,17 @@ def table(
     over those that were tested from their own cohort too, NaN where there are none. Allocations
     without a score, as of a trace that does not change, are left out. Of allocations that test
     several mice together, which are no units, there is no interval (NaN).
+    Raises UserError if nothing is scored, or a mouse is of no cohort.
     """
-    auc = with_cohorts(auc[auc["auc"].notna()], cohorts)
+    auc = auc[auc["auc"].notna()]
+    if auc.empty:
+        raise UserError(f"no {kind.axis} of a decoder of the study; score them")
+    known = {mouse for mice in cohorts.values() for mouse in mice}
+    for column in ("train_mice", "test_mouse"):
+        for mouse in [each for mice in auc[column].unique() for each in split_ids(mice)]:
+            if mouse not in known:
+                raise UserError(f"{column}: mouse '{mouse}' is of no cohort ({', '.join(cohorts)})")
+    auc = with_cohorts(auc, cohorts)
     rank = {name: at for at, name in enumerate(cohorts)}
     rows = []
     for decoder, mine in auc.groupby("decoder", sort=False):

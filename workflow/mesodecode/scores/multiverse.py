@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from mesodecode.base.files import UserError
 from mesodecode.scores.mouse_tests import mean_interval
 from mesodecode.study import variants
 from mesodecode.study.allocation import share_mice, split_ids
@@ -64,7 +65,11 @@ def table(
     made; `verdicts`: decoder -> mouse -> worst verdict of the quality of what it reads; `chosen`:
     adaptive decoder -> test mouse -> the decoder taken. `difference` is from the study's own line
     (NaN without one), `shifted` the share of rows of the shift report that are not in distribution.
+    Raises UserError if `auc` lacks a decoder of `lines`.
     """
+    missing = {name for each in lines.values() for name in each.values()} - {*auc["decoder"]}
+    if missing:
+        raise UserError(f"nothing of decoder {min(missing)}; score it too")
     means = auc.groupby(["decoder", "test_mouse"], sort=False)["auc"].agg(["mean", "count"])
     rows = []
     for family, members in lines.items():

@@ -38,7 +38,10 @@ def run(args: argparse.Namespace) -> None:
     kind = targets.kind_named(study.config["target"])
     found = read_scores(args.auc, kind.metric, [*auc.columns_of(kind), "protocol"])
     own = [d.name for d in study.decoders.values() if d.settings.get("labels", "own") == "own"]
-    rows = cohort_matrix.table(found[found["decoder"].isin(own)], cohorts, kind)
+    try:
+        rows = cohort_matrix.table(found[found["decoder"].isin(own)], cohorts, kind)
+    except UserError as error:
+        raise UserError(f"{args.auc}: {error}") from None
     plots.save(
         cohort_matrix_figure.draw(rows),
         args.figure,

@@ -43,11 +43,13 @@ def run(args: argparse.Namespace) -> None:
     from mesodecode.scores import auc, quality, quality_figure
 
     allocations = read_table(args.allocations, ["allocation"])["allocation"]
-    folder = args.predictions / args.decoder
-    items = [predictions.read(folder / f"{name}.h5") for name in allocations]
+    paths = [args.predictions / args.decoder / f"{name}.h5" for name in allocations]
+    items = [predictions.read(path) for path in paths]
     thresholds = [_threshold(args, item) for item in items]
     names = {name for item in items for name in item.sessions}
     recordings = {name: read_recording(args.recordings / f"{name}.h5") for name in names}
+    for path, item in zip(paths, items, strict=True):
+        predictions.check_recorded(item.sessions, recordings, path)
 
     table, curves = quality.assess(items, thresholds, recordings)
     sessions = auc.session_table(items)

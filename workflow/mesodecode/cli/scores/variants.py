@@ -65,14 +65,13 @@ def run(args: argparse.Namespace) -> None:
         taken = table[table["chosen"] == "True"]
         chosen[name] = dict(zip(taken["test_mouse"], taken["decoder"], strict=True))
     kind = targets.kind_named(study.config["target"])
-    rows = multiverse.table(
-        read_scores(args.auc, kind.metric, auc.columns_of(kind)),
-        lines,
-        read_table(args.shift, ["decoder", "test_mouse", "verdict"]) if args.shift else None,
-        {name: worst.get(study.variant(name) or "", {}) for name in study.decoders},
-        chosen,
-        kind,
-    )
+    scores = read_scores(args.auc, kind.metric, auc.columns_of(kind))
+    shift = read_table(args.shift, ["decoder", "test_mouse", "verdict"]) if args.shift else None
+    verdicts = {name: worst.get(study.variant(name) or "", {}) for name in study.decoders}
+    try:
+        rows = multiverse.table(scores, lines, shift, verdicts, chosen, kind)
+    except UserError as error:
+        raise UserError(f"{args.auc}: {error}") from None
     caption = multiverse_figure.caption(rows)
     figure = multiverse_figure.draw(rows)
     plots.save(figure, args.figure, title="Variants of the study", caption=caption)

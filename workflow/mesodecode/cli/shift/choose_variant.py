@@ -69,13 +69,17 @@ def _rows(
     args: argparse.Namespace, allocation: str, by: str, recordings: Mapping[str, Recording]
 ) -> tuple[list[dict[str, Any]], Target]:
     """Return a row a decoder and mouse that validates or tests in an allocation, and the target."""
+    from mesodecode.base.files import UserError
     from mesodecode.decoders import predictions, validation
     from mesodecode.shift import measures
     from mesodecode.study.allocation import split_ids
 
     found, read = [], {}
     for name in args.decoders:
-        item = predictions.read(args.predictions / name / f"{allocation}.h5", of_any=True)
+        own = args.predictions / name / f"{allocation}.h5"
+        item = predictions.read(own, of_any=True)
+        if len(split_ids(item.test_mouse)) > 1:
+            raise UserError(f"{own}: tests {item.test_mouse}; a choice is of one test mouse")
         path = args.validation / name / f"{allocation}.h5"
         read[name] = item, validation.read(path, item.allocation, item.valid_mouse)
     target = _only([item.target for item, _ in read.values()], args.predictions)
@@ -89,7 +93,13 @@ def _rows(
             usual = measures.usual(mine, target)
         about = {"test_mouse": item.test_mouse, "decoder": name}
         scored = {session: one for session, one in checked.items() if session in shared}
-        for sessions, labelled in ((scored, True), (item.sessions, False)):
+        for folder, sessions, labelled in (
+            (args.validation, scored, True),
+            (args.predictions, item.sessions, False),
+        ):
+            if usual is not None:
+                path = folder / name / f"{allocation}.h5"
+                predictions.check_recorded(sessions, recordings, path)
             made = _of_mice(sessions, labelled, target, recordings, usual)
             found += [about | row for row in made]
     return found, target

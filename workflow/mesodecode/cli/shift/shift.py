@@ -106,7 +106,7 @@ def _measure(
 ) -> list[dict]:
     """Return the rows of an allocation."""
     from mesodecode.base.files import UserError
-    from mesodecode.decoders import validation
+    from mesodecode.decoders import predictions, validation
     from mesodecode.decoders.applied import load
     from mesodecode.decoders.feature_files import read_features
     from mesodecode.recordings.recording import with_labels_of
@@ -125,6 +125,8 @@ def _measure(
     checked = args.validation / f"{item.allocation}.h5"
     sessions = validation.read(checked, item.allocation, item.valid_mouse)
     own = {one.session: one for one in mine}
+    predictions.check_recorded(item.sessions, own, args.predictions / f"{item.allocation}.h5")
+    predictions.check_recorded(sessions, own, checked)
     if not args.models:
         return measures.rows(item, sessions, [], own)
     model, learned = _model_file(args.models, item.allocation), with_labels_of(mine, None)
