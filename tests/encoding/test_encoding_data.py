@@ -16,6 +16,7 @@ from mesodecode.cli import main
 from mesodecode.cli.encoding import _data
 from mesodecode.encoding import folds, readers, responses, simulate, study
 from mesodecode.encoding.explainable import explainable
+from mesodecode.encoding.predictions import Predictions, read_predictions
 from mesodecode.encoding.readers import Session
 from mesodecode.study import schema
 
@@ -412,6 +413,16 @@ def test_events_have_the_samples_of_the_session(tmp_path):
         ({"end": [[0.4], [0.2], [0.6]]}, "end has 2 axes; needs 1"),
         ({"speed": np.zeros((10, 2))}, "speed has 2 axes; needs 1"),
         ({"dff": np.full((2, 10), "x", "S1")}, "no 'dff' in it"),
+        (
+            {"time": [*np.arange(9) * 0.1, np.nan]},
+            "time has no number for 1 sample; interpolate it",
+        ),
+        ({"image": [0, 1.5, 1]}, r"image has 1\.5; needs whole numbers"),
+        ({"image": [0, 1, np.nan]}, "image has nan; needs whole numbers"),
+        (
+            {"speed": np.ones(10), "speed_time": np.arange(10) % 9},
+            "speed_time goes back; time stamps must increase",
+        ),
     ],
 )
 def test_bad_sessions_are_named(tmp_path, change, words):
@@ -425,8 +436,45 @@ def test_arrays_of_a_folder_that_are_no_numbers_are_named(tmp_path):
     with pytest.raises(UserError, match=r": no 'dff' in it; it holds: end, image, images"):
         readers.read_session(tmp_path)
     np.save(tmp_path / "dff.npy", PLAIN["dff"])
-    np.save(tmp_path / "neurons.npy", ["a", "b"])  # ids are numbers
-    assert readers.read_session(tmp_path).neurons.tolist() == [0, 1]
+    np.save(tmp_path / "image.npy", ["a", "b", "c"])
+    with pytest.raises(UserError, match=r": no 'image' in it"):
+        readers.read_session(tmp_path)
+
+
+@pytest.mark.parametrize("kind", ["words", "bytes", "npy"])
+def test_ids_of_neurons_may_be_words_to_the_end(tmp_path, kind):
+    ids = ["nö 1", "2"]
+    if kind == "npy":
+        for name, value in (PLAIN | {"neurons": ids}).items():
+            np.save(tmp_path / f"{name}.npy", np.asarray(value))
+        file = tmp_path
+    else:
+        held = [one.encode() for one in ids] if kind == "bytes" else ids
+        file = hdf5(tmp_path / "s.h5", **PLAIN | {"neurons": held})
+    one = readers.read_session(file)
+    assert one.neurons.tolist() == ids
+    made = responses.make_responses(one, "s", image_size=None)
+    responses.write_responses(made, tmp_path / "r.h5")
+    again = responses.read_responses(tmp_path / "r.h5")
+    assert again.neurons.tolist() == ids
+    other = replace(again, neurons=again.neurons[::-1], response=again.response[:, ::-1])
+    both = responses.join([again, other])
+    assert np.array_equal(both.response[:3], both.response[3:])
+    at = np.arange(3)
+    parts = again.image, again.response, again.response, again.neurons, again.response[0]
+    written = Predictions("m", "f", "s", "t", False, at, *parts)
+    written.write(tmp_path / "p.h5")
+    assert read_predictions(tmp_path / "p.h5").neurons.tolist() == ids
+
+
+def test_frames_of_a_covariate_without_a_time_are_passed_over(tmp_path):
+    clock = PLAIN["time"] - 0.05
+    clock[[0, 3]] = np.nan
+    given = PLAIN | {"speed": np.arange(10.0), "speed_time": clock}
+    found = readers.read_session(hdf5(tmp_path / "s.h5", **given), covariates=["speed"])
+    values, times = found.covariates["speed"]
+    assert values.tolist() == [1, 2, 4, 5, 6, 7, 8, 9]
+    assert np.array_equal(times, clock[values.astype(int)])
 
 
 def test_times_of_few_digits_are_read_as_doubles(tmp_path):
@@ -589,6 +637,7 @@ def test_sessions_that_cannot_be_joined_are_named():
         ({"images": b.images[:1]}, r"^sessions a and b show other images; use folds.by: images$"),
         ({"images": b.images + 1}, r"^sessions a and b show other images; use folds.by: images$"),
         ({"neurons": b.neurons + 5}, r"^sessions a, b share no neuron; use folds.by: images$"),
+        ({"neurons": np.array([3, 1, 3])}, "^session b: neuron 3 is there twice, by whose id"),
     ):
         with pytest.raises(UserError, match=words):
             responses.join([a, replace(b, **change)])
@@ -633,7 +682,7 @@ def test_neurons_without_a_sample_in_some_window_are_left_out(made, capsys):
     traces[5, first[:-1]] = np.nan
     found = responses.make_responses(replace(one, traces=traces), "s")
     assert found.neurons.tolist() == [0, 1, *range(3, 12)] and np.isfinite(found.response).all()
-    assert capsys.readouterr().err == "s: 1 neurons left out (no samples)\n"
+    assert capsys.readouterr().err == "s: 1 neuron left out (no samples)\n"
     whole = responses.make_responses(one, "s").response
     np.testing.assert_array_equal(found.response[:, 2:4], whole[:, 3:5])
     assert found.response[3, 4] == pytest.approx(one.traces[5, first[-1]])

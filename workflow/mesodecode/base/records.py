@@ -45,13 +45,14 @@ def put(group: h5py.Group, record: Any, *, single: bool = False) -> None:
         if not isinstance(value, np.ndarray):
             group.attrs[field.name] = value
         else:
-            group[field.name] = value.astype("f4") if single and value.dtype.kind == "f" else value
+            short = single and value.dtype.kind == "f"
+            group[field.name] = value.astype("f4") if short else stored(value)
 
 
 def take(group: h5py.Group, record: type[Record]) -> Record:
     """Read what `put` wrote. Raises KeyError for a field that is not there."""
     content = {
-        f.name: group[f.name][()] if f.name in group else _plain(group.attrs[f.name])
+        f.name: restored(group[f.name][()]) if f.name in group else _plain(group.attrs[f.name])
         for f in fields(record)
     }
     return record(**content)
@@ -67,6 +68,16 @@ def read(path: str | Path, record: type[Record], verb: str) -> Record:
     """Read a `record` that `mesodecode VERB` wrote. Raises UserError if the file is none."""
     with reading(path, f"a file of `mesodecode {verb}`", verb) as file:
         return take(file, record)
+
+
+def stored(value: np.ndarray) -> np.ndarray:
+    """Return an array as HDF5 can hold it: words as bytes."""
+    return np.char.encode(value, "utf-8") if value.dtype.kind == "U" else value
+
+
+def restored(value: np.ndarray) -> np.ndarray:
+    """Return an array as it was before `stored`."""
+    return np.char.decode(value, "utf-8") if value.dtype.kind == "S" else value
 
 
 def _plain(value: Any) -> Any:

@@ -4,7 +4,7 @@ Datasets of a plain HDF5 file, or files NAME.npy of a folder:
   images (I, H, W), image (P,) numbers from 0, -1 for grey, start, end (P,) in s,
   dff and/or events (neurons, samples), time (samples,) in s;
   optional: speed, pupil, and speed_time, pupil_time in s if they have clocks of their own;
-  neurons (neurons,), ids that sessions are matched by.
+  neurons (neurons,), ids that sessions are matched by, numbers or words.
 NWB files are those of the Allen Brain Observatory (Visual Coding; NWB 1, as allensdk reads them).
 """
 
@@ -18,7 +18,7 @@ from typing import Any
 import h5py
 import numpy as np
 
-from mesodecode.base.files import UserError, check_memory, one_line, unpacked_size
+from mesodecode.base.files import UserError, as_text, check_memory, counted, one_line, unpacked_size
 from mesodecode.recordings.readers import hdf5, npy
 
 ALLEN = "processing/brain_observatory_pipeline"
@@ -70,7 +70,11 @@ def read_session(
     path = Path(path)
     if path.is_dir():
         found = {file.stem: npy.load(file) for file in sorted(path.glob("*.npy"))}
-        numbers = {name: one for name, one in found.items() if one.dtype.kind in "buif"}
+        numbers = {
+            name: one
+            for name, one in found.items()
+            if one.dtype.kind in "buif" or (name == "neurons" and one.dtype.kind in "SU")
+        }
         arrays = _Arrays(path, numbers.get, sorted(numbers), {}, covariates or [])
         return _session(arrays, signal, events)
     with hdf5.open_file(path) as file:
@@ -80,8 +84,10 @@ def read_session(
 
         def get(name: str) -> np.ndarray | None:
             item = file.get(places.get(name, name))  # follows links, which `names` are without
-            known = isinstance(item, h5py.Dataset) and item.dtype.kind in "buif"
-            return hdf5.read_array(item, path) if known else None
+            if not isinstance(item, h5py.Dataset):
+                return None
+            words = name == "neurons" and h5py.check_string_dtype(item.dtype) is not None
+            return hdf5.read_array(item, path) if words or item.dtype.kind in "buif" else None
 
         return _session(_Arrays(path, get, names, places, covariates or []), signal, events)
 
@@ -133,12 +139,19 @@ class _Arrays:
 
 def _session(arrays: _Arrays, signal: str, events: str | Path | None) -> Session:
     path, need = arrays.path, arrays.need
-    images, image = need("images", 3), need("image", 1).astype(np.int64)
+    images, image = need("images", 3), need("image", 1)
     if not len(image):
         raise UserError(f"{path}: no presentations in it; 'image' is empty")
+    if (whole := image % 1 == 0).all():
+        image = image.astype(np.int64)
+    else:
+        raise UserError(f"{path}: image has {image[~whole][0]}; needs whole numbers of images")
     if not np.isfinite(images).all():
         raise UserError(f"{path}: images have pixels that are not finite")
     time = need("time", 1).astype(np.float64)
+    if unknown := int((~np.isfinite(time)).sum()):
+        words = f"time has no number for {counted(unknown, 'sample')}; interpolate it"
+        raise UserError(f"{path}: {words}")
     if np.any(np.diff(time) <= 0):
         raise UserError(f"{path}: time goes back or repeats; time stamps must increase")
     traces = _events(events) if events and signal == "events" else need(signal, 2)
@@ -160,6 +173,8 @@ def _session(arrays: _Arrays, signal: str, events: str | Path | None) -> Session
     order = np.argsort(start, kind="stable")
     ids = arrays.get("neurons")
     ids = np.arange(len(traces)) if ids is None else np.asarray(ids)
+    if ids.dtype.kind in "SOU":
+        ids = np.array([as_text(one) for one in ids.ravel()], str)
     if len(ids) != len(traces):
         raise UserError(f"{path}: {len(ids)} neurons and {len(traces)} traces")
     found = {name: _covariate(arrays, name, time) for name in arrays.covariates}
@@ -193,7 +208,10 @@ def _covariate(arrays: _Arrays, name: str, time: np.ndarray) -> tuple[np.ndarray
     clock = time if own is None else own.astype(np.float64)
     if len(values) != len(clock):
         raise UserError(f"{arrays.path}: {name} has {len(values)} values for {len(clock)} times")
-    return values, clock
+    known = np.isfinite(clock)  # as where a camera dropped frames
+    if np.any(np.diff(clock[known]) < 0):
+        raise UserError(f"{arrays.path}: {name}_time goes back; time stamps must increase")
+    return values[known], clock[known]
 
 
 def _events(path: str | Path) -> np.ndarray:

@@ -67,7 +67,7 @@ def make_responses(
     known = np.isfinite(response).all(0)
     for what, n in (("presentations", (~keep).sum()), ("neurons", (~known).sum())):
         if n:
-            say(f"{session}: {n} {what} left out (no samples)")
+            say(f"{session}: {n} {what[: -1 if n == 1 else None]} left out (no samples)")
     if not known.any():
         raise UserError(f"session {session}: no neuron has samples in every window")
     image = source.image[keep]
@@ -161,9 +161,16 @@ def join(parts: Sequence[Responses]) -> Responses:
     """Put sessions of the same neurons and images one after another.
 
     Neurons are matched by their ids; those that are not in every session are left out.
-    Raises UserError if sessions show other images or share no neuron.
+    Raises UserError if sessions show other images or share no neuron, or one has an id twice.
     """
     first = parts[0]
+    for part in parts:
+        ids, times = np.unique(part.neurons, return_counts=True)
+        if (times > 1).any():
+            raise UserError(
+                f"session {part.session}: neuron {ids[times > 1][0]} is there twice, by whose id "
+                "sessions are matched; use folds.by: images"
+            )
     common = [n for n in first.neurons if all(n in part.neurons for part in parts)]
     for part in parts[1:]:
         if part.images.shape != first.images.shape or not np.allclose(part.images, first.images):
@@ -195,7 +202,7 @@ def write_responses(responses: Responses, path: str | Path) -> None:
     """Write responses as HDF5."""
     with records.creating(path) as file:
         for name in ARRAYS:
-            file[name] = getattr(responses, name)
+            file[name] = records.stored(getattr(responses, name))
         file.attrs["session"], file.attrs["lag"] = responses.session, responses.lag
         file.attrs["covariates"] = ",".join(responses.covariate_names)
 
@@ -203,7 +210,7 @@ def write_responses(responses: Responses, path: str | Path) -> None:
 def read_responses(path: str | Path) -> Responses:
     """Read what `write_responses` wrote. Raises UserError if it is no such file."""
     with records.reading(path, "a file of responses", "responses") as file:
-        arrays = {name: file[name][:] for name in ARRAYS}
+        arrays = {name: records.restored(file[name][:]) for name in ARRAYS}
         session, names = str(file.attrs["session"]), str(file.attrs["covariates"])
         lag = float(file.attrs["lag"])
     return Responses(
