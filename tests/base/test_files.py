@@ -24,7 +24,6 @@ from mesodecode.base.files import (
     file_of,
     first_few,
     free_memory,
-    in_order,
     in_words,
     keep_with,
     listed,
@@ -34,6 +33,7 @@ from mesodecode.base.files import (
     verify_checksum,
     write_checksum,
 )
+from mesodecode.base.natural_order import in_order
 from mesodecode.base.tables import write_table
 
 

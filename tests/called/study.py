@@ -103,7 +103,7 @@ VERBS: dict[str, Row] = {
         "b.tsv --study s",
         "base.files export.manuscript",
         {
-            "base.files.in_order": lambda paths: ["s/tables/a.tsv"],
+            "base.natural_order.in_order": lambda paths: ["s/tables/a.tsv"],
             "export.manuscript.markdown": lambda table: f"{table} in Markdown\n",
         },
     ),

@@ -35,7 +35,8 @@ from make_movies import (
     save_video,
     save_zarr,
 )
-from mesodecode.base.files import UserError, in_order
+from mesodecode.base.files import UserError
+from mesodecode.base.natural_order import in_order
 from mesodecode.recordings import axes, movie
 from mesodecode.recordings.masks import read_masks
 from mesodecode.recordings.readers import by_name, nwb_zarr, open_movie, read_mat

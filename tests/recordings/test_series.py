@@ -15,7 +15,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from make_movies import FRAMES, GRAY, photon_series, read, refusal, save_h5, save_nwb, save_v73
-from mesodecode.base.files import UserError, in_order
+from mesodecode.base.files import UserError
+from mesodecode.base.natural_order import in_order
 from mesodecode.recordings.readers import movie_files, series
 from mesodecode.recordings.readers.light_sources import lights_of, read_light_sources
 from mesodecode.recordings.readers.series import by_wavelength, check_signal, gaps, of_one_series

@@ -17,7 +17,8 @@ from PIL import Image
 from drawn import as_drawn
 from make_tables import Checker, draw, published_auc, run, text_of, write_report
 from mesodecode.base import plots
-from mesodecode.base.files import UserError, each_in_order
+from mesodecode.base.files import UserError
+from mesodecode.base.natural_order import each_in_order
 from mesodecode.base.tables import read_table, write_table
 from mesodecode.decoders import loss_figure
 from mesodecode.explain import map_mice

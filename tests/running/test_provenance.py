@@ -74,6 +74,13 @@ def test_module_imported_inside_a_function_counts(package):
     assert changed(before) == users | applied
 
 
+def test_the_order_of_the_files_of_a_movie_counts(package):
+    """Frames in another order are another recording."""
+    before = versions()
+    edit(package / "base/natural_order.py", "if index % 2", "if index")
+    assert {"preprocess", "auc"} & changed(before) == {"preprocess"}
+
+
 def test_module_imported_by_an_imported_module_counts(package):
     # by way of the stage and the table of readers, each step an import of another form
     before = versions()
@@ -320,7 +327,7 @@ def test_imports_are_followed_to_the_end():
 # Fitted models are read by one door (`fitted_files`) wherever decoders are applied.
 # A recording says whether its corrections take later frames: study.correction_table.
 BEHIND = {
-    "preprocess": 64,  # a module a format; labels; masks that lie turned, by the AUC of the light
+    "preprocess": 65,  # a module a format; labels; masks that lie turned, by the AUC of the light
     "fit_roi": 17,  # targets and their losses, outputs and scores: two to four in all that train
     "train_rnn": 30,
     "train_cnn": 30,
@@ -332,7 +339,7 @@ BEHIND = {
     "cutout": 65,  # through the one door to decoders of all kinds; compiled where that pays
     "shap": 41,  # two ways through a network; what of it is explained, and kept
     "shap_summary": 36,  # tables and figures of maps alone, no network
-    "sides": 34,
+    "sides": 35,
     "adapt": 57,  # base.records reads the measures of a movie
     "shift": 67,  # as adapt, and images are resized
 }

@@ -24,7 +24,8 @@ from hypothesis import strategies as st
 
 from kept import assert_kept
 from make import ROOT
-from mesodecode.base.files import UserError, matching
+from mesodecode.base.files import UserError
+from mesodecode.base.natural_order import matching
 from mesodecode.cli import main
 from mesodecode.study import file_formats
 from mesodecode.study import study as studies

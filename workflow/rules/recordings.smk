@@ -16,7 +16,7 @@ include: "functions/recordings.smk"
 
 import glob
 
-from mesodecode.base.files import matching
+from mesodecode.base.natural_order import matching
 from mesodecode.recordings.source_files import check_apart
 from mesodecode.study import (
     cohort_table,

@@ -8,7 +8,7 @@ import datetime
 import re
 from collections.abc import Sequence
 
-from mesodecode.base.files import natural
+from mesodecode.base.natural_order import natural
 
 MONTHS = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
 MONTH = rf"(?P<month>(?i:{'|'.join(MONTHS)}))[A-Za-z]*"

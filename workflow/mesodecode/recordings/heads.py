@@ -6,7 +6,8 @@ from contextlib import redirect_stderr
 from pathlib import Path
 from typing import Any
 
-from mesodecode.base.files import UserError, counted, first_few, line_of, matching
+from mesodecode.base.files import UserError, counted, first_few, line_of
+from mesodecode.base.natural_order import matching
 from mesodecode.base.progress import Progress
 from mesodecode.recordings.corrections.movies import signal_frames
 from mesodecode.recordings.intake import frames_of, roi_masks, with_lights, without_blank

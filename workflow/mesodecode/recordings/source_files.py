@@ -9,7 +9,8 @@ from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from mesodecode.base.files import UserError, matching, refused, say
+from mesodecode.base.files import UserError, refused, say
+from mesodecode.base.natural_order import matching
 from mesodecode.running.preflight import FAIL, OK, WARN, Check
 from mesodecode.study import correction_table
 from mesodecode.study.cohort_table import all_tables

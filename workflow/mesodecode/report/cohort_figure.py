@@ -7,7 +7,8 @@ import pandas as pd
 from matplotlib.figure import Figure
 from matplotlib.ticker import PercentFormatter
 
-from mesodecode.base.files import each_in_order, in_words
+from mesodecode.base.files import in_words
+from mesodecode.base.natural_order import each_in_order
 from mesodecode.base.plots import PALETTE, letters, markers, new_figure, spread
 from mesodecode.recordings.recording import Recording
 from mesodecode.scores.quality import busiest_stretch

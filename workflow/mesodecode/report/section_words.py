@@ -10,7 +10,8 @@ from typing import Any
 import pandas as pd
 from markupsafe import Markup
 
-from mesodecode.base.files import UserError, each_in_order
+from mesodecode.base.files import UserError
+from mesodecode.base.natural_order import each_in_order
 from mesodecode.confounds import control_verdicts
 from mesodecode.explain import map_mice
 from mesodecode.recordings import qc

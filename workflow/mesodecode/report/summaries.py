@@ -5,7 +5,7 @@ from typing import Any
 
 import pandas as pd
 
-from mesodecode.base.files import each_in_order, natural
+from mesodecode.base.natural_order import each_in_order, natural
 from mesodecode.scores import published_tests
 from mesodecode.shift.columns import VERDICTS, predicted_of
 from mesodecode.study import session_ids

@@ -20,7 +20,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from mesodecode.base.files import UserError, in_order, is_zarr, matching, say, sha256, write_text
+from mesodecode.base.files import UserError, is_zarr, say, sha256, write_text
+from mesodecode.base.natural_order import in_order, matching
 from mesodecode.study.file_formats import is_spooled
 
 Source = str | Path | Sequence[str | Path]  # a path of the config: a file, folder, pattern or list

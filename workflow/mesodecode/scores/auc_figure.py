@@ -12,7 +12,8 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from mesodecode.base.files import UserError, each_in_order
+from mesodecode.base.files import UserError
+from mesodecode.base.natural_order import each_in_order
 from mesodecode.base.plots import (
     DASHED,
     journal_width,

@@ -5,7 +5,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from mesodecode.base.files import each_in_order
+from mesodecode.base.natural_order import each_in_order
 from mesodecode.base.plots import DASHED, letters, markers, mouse_legend, new_figure
 from mesodecode.scores.calibration import METHODS
 

@@ -3,7 +3,7 @@
 import pandas as pd
 from matplotlib.figure import Figure
 
-from mesodecode.base.files import each_in_order
+from mesodecode.base.natural_order import each_in_order
 from mesodecode.base.plots import DASHED, below, mouse_legend, new_figure, strip
 from mesodecode.scores import multiverse
 from mesodecode.study.targets import kind_scored

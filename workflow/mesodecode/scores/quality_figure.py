@@ -8,7 +8,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from mesodecode.base.files import each_in_order
+from mesodecode.base.natural_order import each_in_order
 from mesodecode.base.plots import (
     DASHED,
     PALETTE,

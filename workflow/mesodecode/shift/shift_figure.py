@@ -13,7 +13,7 @@ from matplotlib.colors import ListedColormap
 from matplotlib.figure import Figure
 from matplotlib.patches import Patch
 
-from mesodecode.base.files import each_in_order
+from mesodecode.base.natural_order import each_in_order
 from mesodecode.base.plots import MM, STYLE, heat_map, markers, mouse_legend
 from mesodecode.shift.columns import OF_IMAGES, VERDICTS, column, of_decoder, predicted_of
 from mesodecode.shift.shift_verdicts import beyond_of

@@ -28,7 +28,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from mesodecode.base.files import UserError, natural
+from mesodecode.base.files import UserError
+from mesodecode.base.natural_order import natural
 from mesodecode.base.roc_auc import roc_auc
 from mesodecode.base.tables import NUMBERS as TABLE_NUMBERS
 from mesodecode.base.tables import read_table

@@ -27,7 +27,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> None:
-    from mesodecode.base.files import UserError, in_order, write_text
+    from mesodecode.base.files import UserError, write_text
+    from mesodecode.base.natural_order import in_order
     from mesodecode.export import manuscript
     from mesodecode.export.current import current
 

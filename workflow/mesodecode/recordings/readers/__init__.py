@@ -12,7 +12,8 @@ from pathlib import Path
 
 import numpy as np
 
-from mesodecode.base.files import UserError, in_order, is_zarr, matching, say
+from mesodecode.base.files import UserError, is_zarr, say
+from mesodecode.base.natural_order import in_order, matching
 from mesodecode.recordings.axes import Asked
 from mesodecode.recordings.movie import (
     InterleavedMovie,
@@ -55,9 +56,9 @@ def open_movie(
 
     `path` is a file, a Zarr folder, a folder of TIFF files, a pattern such as ``s1/*.tif`` or a
     list: the frames of several files follow each other in the order of the list, or of the numbers
-    in their names (see `files.in_order`); files of a folder or pattern whose names are of another
-    series are left out, and named on standard error. Two NPY files of 3 and 2 axes are the SVD
-    components U and SVT (see `svd`), as are two such names in `dataset`.
+    in their names (see `base.natural_order`); files of a folder or pattern whose names are of
+    another series are left out, and named on standard error. Two NPY files of 3 and 2 axes are the
+    SVD components U and SVT (see `svd`), as are two such names in `dataset`.
 
     `dataset` names an array inside an HDF5, MAT, Zarr or NWB file; None takes the only one with
     three axes. `axes`, such as "YXT", is for arrays whose axes are in an unusual order: usual are

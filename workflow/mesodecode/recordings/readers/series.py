@@ -11,7 +11,8 @@ from itertools import pairwise
 from pathlib import Path
 
 from mesodecode.base import name_dates
-from mesodecode.base.files import UserError, stem
+from mesodecode.base.files import UserError
+from mesodecode.base.natural_order import stem
 
 PROJECTIONS = r"(?:MAX|MIN|AVG|SUM|STD|MED)_"  # put before a name by ImageJ's Z projections
 # What numbers a part at the end of a name: 2, _0002, -2, @0002, (2), _X2, _part2; or a letter.

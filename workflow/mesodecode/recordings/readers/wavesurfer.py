@@ -8,7 +8,7 @@ from pathlib import Path
 import h5py
 import numpy as np
 
-from mesodecode.base.files import in_order
+from mesodecode.base.natural_order import in_order
 from mesodecode.recordings.readers import hdf5
 from mesodecode.recordings.readers.arrays import Held
 from mesodecode.recordings.readers.pose import nodes
