@@ -432,6 +432,8 @@ def test_code_in_a_weights_file_is_never_run(tmp_path):
                 read(path)
             assert str(path) in str(caught.value)
             assert not sentinel.exists()
+            said = "not a readable weights file (Unsupported global: GLOBAL "
+            assert said in str(caught.value) and "arbitrary code" not in str(caught.value)
     pickle.loads((tmp_path / "plain.pth").read_bytes())  # the trap itself works
     assert sentinel.exists()
 

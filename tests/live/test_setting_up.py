@@ -206,6 +206,8 @@ def test_frames_as_in_training_need_neither_known_recordings_nor_a_rate(tmp_path
     files = make_weights(tmp_path, kind, **TOLD)
     movie().tofile(tmp_path / f"m_{SIDE}_{SIDE}_uint16.dat")
     source = ["--source", tmp_path / f"m_{SIDE}_{SIDE}_uint16.dat", "--timeout", "0.3"]
+    replayed = [*source, "--rate", "own", "--frames", "1", "--out", tmp_path / "r.tsv"]
+    assert kind != "cnn" or live("--weights", *files, *replayed) == 0  # at the rate of training
     assert live("--weights", *files, *source, "--out", tmp_path / "o.tsv") == 0
     said = "frames are taken to come at 10/s, as those that --weights was trained on; --frame-rate "
     assert f"{said}says another\n" in capsys.readouterr().err
@@ -318,17 +320,16 @@ def test_frame_rates_may_differ_by_a_twentieth(given, recorded, trained, rate):
 
 
 @pytest.mark.parametrize(
-    ("given", "alike", "rate"), [(None, None, None), (7.0, 9.0, 7.0), (None, 9.0, 9.0)]
+    ("given", "told", "rate"), [(None, None, None), (7.0, 9.0, 7.0), (None, 9.0, 9.0)]
 )
 def test_a_source_is_opened_as_flags_settings_and_known_recordings_say(
-    monkeypatch, given, alike, rate
+    monkeypatch, given, told, rate
 ):
     asked = {}
     monkeypatch.setattr(setting_up, "open_source", lambda text, **how: asked.update(how, text=text))
     args = SimpleNamespace(source="m.tif", frame_rate=given, shape=[4, 5], dtype="uint8")
     settings = {"rate": "own", "max_message": 3, "timeout": 2.0}
-    known = alike and SimpleNamespace(frame_rate=alike)
-    setting_up._source(args, settings, 2, True, known)
+    setting_up._source(args, settings, 2, True, told)
     assert asked == settings | {
         **{"text": "m.tif", "signals": True, "frame_rate": rate, "channels": 2},
         **{"shape": [4, 5], "dtype": "uint8"},

@@ -157,5 +157,10 @@ def _load_safely(path: Path) -> dict[str, Any]:
     except (OSError, UserError):
         raise
     except Exception as error:  # unpickling a damaged or hostile file raises many kinds
-        words = f"{path}: not a readable weights file ({first_line(error)})"
-        raise UserError(words) from error
+        raise UserError(f"{path}: not a readable weights file ({_fault(error)})") from error
+
+
+def _fault(error: Exception) -> str:
+    """Return what is wrong with a file, without PyTorch's advice to load it in spite of that."""
+    _, _, why = str(error).partition("WeightsUnpickler error:")
+    return why.strip().splitlines()[0] if why.strip() else first_line(error)

@@ -58,7 +58,8 @@ def prepared(
     reference = read_recording(args.reference) if args.reference else None
     alike = known[0] if known else reference
     how, size = _as_known(corrections, args.image_size, alike)
-    opened = _source(args, settings, how["channels"], signals, alike)
+    told = alike.frame_rate if alike else told_frames(found[0].settings)[1]
+    opened = _source(args, settings, how["channels"], signals, told)
     if opened.recording is not None:  # corrected already
         _check_replay(opened.recording, corrections, args)
         how, size = schema.defaults("corrections"), None
@@ -145,13 +146,13 @@ def _source(
     settings: Mapping[str, Any],
     channels: int,
     signals: bool,
-    alike: Recording | None,
+    told: float | None,
 ) -> Opened:
     return open_source(
         args.source,
         signals=signals,
         rate=settings["rate"],
-        frame_rate=args.frame_rate or (alike and alike.frame_rate),
+        frame_rate=args.frame_rate or told,
         channels=channels,
         shape=args.shape,
         dtype=args.dtype,
