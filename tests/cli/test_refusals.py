@@ -15,7 +15,9 @@ from mesodecode.base.files import UserError
 from mesodecode.cli import options
 from mesodecode.cli.explain import sides
 from mesodecode.cli.shift import shift
+from mesodecode.decoders import applied, fitted_files
 from mesodecode.decoders.predictions import Predictions
+from mesodecode.study.kinds import TRAINED
 from mesodecode.study.targets import RUN, Target
 from refusing import PUPIL, assert_refused, refuses, two
 
@@ -73,6 +75,22 @@ def test_shift_needs_a_model_and_recordings_of_all_mice_of_an_allocation(tmp_pat
     mine = [SimpleNamespace(mouse=mouse) for mouse in "ac"]
     with pytest.raises(UserError, match=r"^--recordings: none of mouse b, d of x; give the record"):
         shift._measure(SimpleNamespace(), item, mine, None, None)
+
+
+def test_a_kind_of_which_no_network_is_made_is_judged_without_features(monkeypatch, tmp_path):
+    kind = SimpleNamespace(suffix=".knn", fits=True)
+    for table in (fitted_files.FITTED, TRAINED):
+        monkeypatch.setitem(table, "knn", kind)
+    (tmp_path / "x.knn").touch()
+    with pytest.raises(UserError, match=r"x\.knn: no network is made of a 'knn' decoder; name an"):
+        applied.load(tmp_path / "x.knn")
+    monkeypatch.setattr("mesodecode.decoders.validation.read", lambda *_: {})
+    monkeypatch.setattr("mesodecode.shift.measures.rows", lambda *given: given)
+    monkeypatch.setattr("mesodecode.recordings.recording.with_labels_of", lambda mine, _: mine)
+    args = SimpleNamespace(predictions=tmp_path, validation=tmp_path, models=tmp_path)
+    mine = [SimpleNamespace(mouse=mouse, session=mouse) for mouse in "abc"]
+    item = Predictions("d", "x", "a", "b", "c", {})
+    assert shift._measure(args, item, mine, None, None)[2] == []
 
 
 class Sized(SimpleNamespace):

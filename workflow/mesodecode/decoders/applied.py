@@ -5,7 +5,7 @@ are pixels) or of ROI signals (recurrent, linear, trees) offers sources of a mou
 features of single frames, and what it makes of windows of them.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -192,13 +192,15 @@ def load(
 ) -> Loaded:
     """Read a trained decoder: .pt of a network, .npz of the linear baseline, .joblib of fit-roi.
 
-    `cnn`: that of a decoder of a frozen CNN. Raises UserError if the file is none of these, or
-    `cnn` does not fit.
+    `cnn`: that of a decoder of a frozen CNN. Raises UserError if the file is none of these, or of a
+    kind that nothing makes a network of, or `cnn` does not fit.
     """
-    if Path(path).suffix in (".npz", ".joblib"):
+    if kind := fitted_files.kind_of(Path(path)):
         if cnn:
             raise UserError(f"--cnn: {path} is no decoder of train-rnn, and reads no CNN")
-        return _fitted(Path(path), device)
+        if kind not in NETWORKS:
+            raise UserError(f"{path}: no network is made of a '{kind}' decoder; name another")
+        return _fitted(Path(path), kind, device)
     trained = load_trained(path, *MADE_BY)
     mice = tuple(trained.train_mice), tuple(trained.valid_mice)
     network, settings = trained.build(device), trained.settings
@@ -222,20 +224,41 @@ def load(
     return Loaded(decoder, kind, settings, *mice)
 
 
-def _fitted(path: Path, device: torch.device | str) -> Loaded:
+def has_network(path: str | Path) -> bool:
+    """Return whether `load` makes a network of a model, by the suffix of its file."""
+    kind = fitted_files.kind_of(Path(path))
+    return kind is None or kind in NETWORKS
+
+
+def _fitted(path: Path, kind: str, device: torch.device | str) -> Loaded:
     fitted = fitted_files.load(path)
     target = Target.of_settings(fitted.settings)
     in_unit = replace(target, mean=0.0, sd=1.0).settings()  # a model gives values as they are
     mice = tuple(fitted.train_mice), tuple(fitted.valid_mice)
-    if isinstance(fitted, LinearWeights):
-        network = Pixels(fitted).to(device).eval()
-        model = "ridge" if target.kind.name == "regression" else "logistic_regression"
-        settings = {"model": model} | fitted.settings | in_unit
-        decoder = ImageDecoder(network, None, device, fitted.normalising)
-        return Loaded(decoder, "linear", settings, *mice)
-    network, settings = of_windows(fitted.model, target).to(device).eval(), fitted.settings
-    decoder = SignalDecoder(network, settings, device)
-    return Loaded(decoder, "roi_classical", settings | {"input": "rois"} | in_unit, *mice)
+    decoder, settings = NETWORKS[kind](fitted, target, device)
+    return Loaded(decoder, kind, settings | in_unit, *mice)
+
+
+def _of_pixels(
+    fitted: LinearWeights, target: Target, device: torch.device | str
+) -> tuple[Decoder, dict[str, Any]]:
+    network = Pixels(fitted).to(device).eval()
+    model = "ridge" if target.kind.name == "regression" else "logistic_regression"
+    decoder = ImageDecoder(network, None, device, fitted.normalising)
+    return decoder, {"model": model} | fitted.settings
+
+
+def _of_signals(
+    fitted: Any, target: Target, device: torch.device | str
+) -> tuple[Decoder, dict[str, Any]]:
+    network = of_windows(fitted.model, target).to(device).eval()
+    decoder = SignalDecoder(network, fitted.settings, device)
+    return decoder, fitted.settings | {"input": "rois"}
+
+
+# Kind that is fitted in one step -> what makes a network of its model, and its settings.
+NETWORKS: dict[str, Callable[[Any, Target, torch.device | str], tuple[Decoder, dict[str, Any]]]]
+NETWORKS = {"linear": _of_pixels, "roi_classical": _of_signals}
 
 
 @contextmanager

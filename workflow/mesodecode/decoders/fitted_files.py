@@ -21,10 +21,15 @@ def module(kind: str) -> ModuleType:
     return import_module(f"mesodecode.decoders.fitted.{kind}")
 
 
+def kind_of(path: Path) -> str | None:
+    """Return the kind of the model in a file, by its suffix; None of a network."""
+    kinds = [name for name, kind in FITTED.items() if kind.suffix == path.suffix]
+    return kinds[0] if kinds else None
+
+
 def load(path: Path) -> Any:
     """Read a fitted model, by its suffix. Raises UserError if it is none, or lacks settings."""
-    kinds = [name for name, kind in FITTED.items() if kind.suffix == path.suffix]
-    kind = kinds[0] if kinds else "linear"
+    kind = kind_of(path) or "linear"
     fitted = module(kind).load(path)
     told = fitted.settings
     if isinstance(told, dict):  # what a file does not say

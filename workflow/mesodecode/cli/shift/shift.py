@@ -107,7 +107,7 @@ def _measure(
     """Return the rows of an allocation."""
     from mesodecode.base.files import UserError
     from mesodecode.decoders import predictions, validation
-    from mesodecode.decoders.applied import load
+    from mesodecode.decoders.applied import has_network, load
     from mesodecode.decoders.feature_files import read_features
     from mesodecode.recordings.recording import with_labels_of
     from mesodecode.shift import measures
@@ -130,6 +130,8 @@ def _measure(
     if not args.models:
         return measures.rows(item, sessions, [], own)
     model, learned = _model_file(args.models, item.allocation), with_labels_of(mine, None)
+    if not has_network(model):  # as an average, of which nothing is read
+        return measures.rows(item, sessions, [], own)
     if isinstance(features, AdaptedFeatures):
         cnn = args.cnn and _model_file(args.cnn, item.allocation)
         loaded = load(model, cnn, device)
