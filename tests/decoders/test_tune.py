@@ -157,6 +157,9 @@ def test_a_search_that_was_stopped_is_the_one_that_was_not(tmp_path, at, how):
     pd.testing.assert_frame_equal(tune.table(found), whole, check_exact=True)
     longer = tune.search(best_at_ten, SETTINGS, LINE | {"trials": 18}, SPLITS, broken)
     pd.testing.assert_frame_equal(tune.table(longer)[:16], whole, check_exact=True)
+    shorter = tune.search(best_at_ten, SETTINGS, LINE | {"trials": 4}, SPLITS, broken)
+    pd.testing.assert_frame_equal(tune.table(shorter), whole[:4], check_exact=True)
+    assert shorter.best_value == whole["auc"][:4].max() < longer.best_value
 
 
 def test_trials_of_other_settings_or_data_are_not_counted(tmp_path, capsys):

@@ -50,7 +50,8 @@ def search(
     mean AUC after some split is below the median of the others' is stopped. Trials are kept in
     `storage`: the same call goes on with those that are missing, to the same trials as if it had
     never been stopped, since each draws from `seed` and how many came before it. Trials of other
-    settings, or of another `identity` (what else a score depends on: data, code), are not counted.
+    settings, or of another `identity` (what else a score depends on: data, code), are not counted,
+    nor are those beyond `line["trials"]` of a search for more.
     Raises UserError if no trial could be scored.
     """
     about = json.dumps([settings, line["search"], line["seed"], identity], sort_keys=True)
@@ -81,9 +82,11 @@ def search(
         study.optimize(objective, n_trials=1, catch=(UserError,))
         said = f"trial {len(done) + 1}/{line['trials']}: {_said(ended(study)[-1], kind)}"
         say(said)
-    if not any(trial.state == TrialState.COMPLETE for trial in study.trials):
+    found = optuna.create_study(direction="maximize")
+    found.add_trials(done[: line["trials"]])  # an earlier search may have tried more
+    if not any(trial.state == TrialState.COMPLETE for trial in found.trials):
         raise UserError(f"{storage}: none of {line['trials']} settings could be scored; see above")
-    return study
+    return found
 
 
 def _kept(storage: str | Path, name: str) -> optuna.Study:
