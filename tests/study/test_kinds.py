@@ -219,3 +219,22 @@ def test_what_is_asked_of_a_kind_is_as_it_was_read():
 def test_a_search_can_come_to_the_ends_of_a_range_or_to_one_of_its_values(values, can, cannot):
     assert all(tuning.holds(values, value) for value in can)
     assert not any(tuning.holds(values, value) for value in cannot)
+
+
+def test_a_new_family_of_maps_makes_the_tables_that_its_schema_names(monkeypatch):
+    families = importance.families()
+    plain, told = (
+        importance.Family("x", {}, told_by=word, tables=tables)
+        for word, tables in (("hidden", ()), ("shown", ("signed",)))
+    )
+    new = {"importance_new": plain, "importance_other": told, **families}
+    monkeypatch.setattr(importance, "families", lambda: new)
+    for line, tables in (
+        ({"hidden": 1}, ""),
+        ({"shown": 1, "mirror": 3}, "signed sides"),
+        ({"masks": "edges", "times": False}, "sessions signed"),
+        ({"masks": "circles", "times": True}, "sessions signed sides times"),
+        ({"areas": "squares"}, "signed times"),
+        ({"mirror": [[1, 2]]}, "signed sides times"),
+    ):
+        assert importance.tables_of(line) == {"checks", "mice", *tables.split()}

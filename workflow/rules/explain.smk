@@ -28,17 +28,9 @@ MAPPED = {
     for name in (line["decoder"], line.get("null_decoder"), *line.get("seeds", []))
     if name
 }
-CUTOUTS = [
-    name
-    for name, line in IMPORTANCE.items()
-    if importance.kind_of(line) == "importance_cutout"
-]
-SHAPS = [name for name in IMPORTANCE if name not in CUTOUTS]
-# SHAP of ROI signals; the others are of pixels
-OF_ROIS = [
-    name for name in SHAPS if importance.kind_of(IMPORTANCE[name]) == "importance_shap"
-]
-OF_PIXELS = [name for name in SHAPS if name not in OF_ROIS]
+# The lines of a family of maps, and SHAP of both kinds.
+CUTOUTS, OF_ROIS, OF_PIXELS = map(lines_of, ("cutout", "shap", "pixels"))
+SHAPS = [name for name in IMPORTANCE if name in OF_ROIS or name in OF_PIXELS]
 # cut-outs of each image of the window alone
 TIMED = [name for name in CUTOUTS if IMPORTANCE[name]["times"]]
 # analyses in which each side is compared with the other

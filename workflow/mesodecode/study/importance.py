@@ -88,12 +88,13 @@ class Family:
 
     `told_by`: the setting that a line of the config is known to be of it by; of the one that has
     none are all other lines. `decoders`: the fields of kinds of decoders that have such maps, `of`
-    what these are.
+    what these are; `tables`: those of `TABLES` that every line of it makes, beside checks and mice.
     """
 
     of: str
     decoders: Mapping[str, Any]
     told_by: str = ""
+    tables: Sequence[str] = ()
 
     def explains(self, kind: Kind) -> bool:
         """Tell whether decoders of a kind have such maps."""
@@ -124,10 +125,9 @@ def is_sided(settings: Mapping[str, Any]) -> bool:
 
 def tables_of(settings: Mapping[str, Any]) -> set[str]:
     """Return those of `TABLES` that a line makes."""
-    cut = kind_of(settings) == "importance_cutout"
-    times, sides = not cut or settings.get("times"), is_sided(settings)
-    asked = {"sessions": cut, "times": times, "sides": sides}
-    return {name for name in TABLES if asked.get(name, True)}
+    asked = {"times": settings.get("times"), "sides": is_sided(settings)}
+    always = {"checks", "mice", *families()[kind_of(settings)].tables}
+    return always | {name for name, made in asked.items() if made}
 
 
 def check(where: str, settings: Mapping[str, Any], kinds: Mapping[str, str]) -> None:

@@ -1,15 +1,29 @@
 """What jobs of importance read. No rules."""
 
 
+def lines_of(family):
+    """The importance analyses that are of a family of maps, by its schema."""
+    return [
+        name
+        for name, line in IMPORTANCE.items()
+        if importance.kind_of(line) == f"importance_{family}"
+    ]
+
+
 def maps_of(name, decoder):
-    """The maps of a decoder in an importance analysis, of all allocations."""
-    cut = name in CUTOUTS
+    """The maps of a decoder in an importance analysis, of all allocations.
+
+    The rule that makes them is called as their family, but for that of pixels, whose maps lie where
+    those of ROIs do.
+    """
+    line = IMPORTANCE[name]
+    family = importance.kind_of(line).removeprefix("importance_")
     return expand(
-        rules.cutout.output if cut else rules.shap.output,  # that of shap_pixels too
+        getattr(rules, "shap" if family == "pixels" else family).output,
         importance=name,
         decoder=decoder,
         allocation=STUDY.allocations,
-        block=range(1, IMPORTANCE[name]["blocks"] + 1) if cut else None,
+        block=range(1, line.get("blocks", 1) + 1),
     )
 
 
