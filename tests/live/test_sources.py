@@ -58,6 +58,15 @@ def grow(write_one, n=9, pause=0.02):
     return thread
 
 
+def followed(opened, thread):
+    """Frames of a file that a thread writes, however long the disk makes it wait."""
+    with Feed(opened, 30) as feed:
+        frames = list(itertools.islice(feed, len(FRAMES)))
+    thread.join()
+    assert opened.rest() == ""
+    return frames
+
+
 @pytest.mark.parametrize(
     ("kind", "options"),
     [
@@ -80,8 +89,7 @@ def test_a_growing_tiff_file_is_followed(tmp_path, capfd, kind, options):
             tif.filehandle.flush()
 
         thread = grow(one)
-        frames = taken(opened, 1.0)  # a disk that waits for .3 s ended it within the last page
-        thread.join()
+        frames = followed(opened, thread)
     check(frames)
     assert np.diff([frame.arrived for frame in frames]).sum() > 0.1  # as they came
     assert capfd.readouterr().err == ""  # tifffile's log knows no file that is not whole
@@ -135,8 +143,7 @@ def test_a_flat_file_is_followed_and_a_frame_is_read_once_whole(tmp_path):
     bytes_, step = FRAMES.tobytes(), 37
     with open(path, "wb", buffering=0) as file:
         thread = grow(lambda i: file.write(bytes_[i * step : (i + 1) * step]), 24, 0.002)
-        frames = taken(open_source(str(path)))
-        thread.join()
+        frames = followed(open_source(str(path)), thread)
     check(frames)
 
 
