@@ -203,6 +203,14 @@ def test_what_does_not_fit_is_refused():
     assert (run(trained(drop=True, dropped=[2]), [flat]).mean_abs[:, [0, 2]] > 0).all()
 
 
+def test_rois_have_the_names_that_the_decoder_was_trained_with():
+    names = ["V1", "M1", "S1"]
+    assert run(trained(roi_names=names)).names == tuple(names)  # of recordings without names
+    assert run(trained(roi_names=[""] * 3)).names == ()
+    named = dataclasses.replace(recording("d"), roi_names=("a", "b", "c"))
+    assert run(trained(), [recording("d"), named]).names == ("a", "b", "c")
+
+
 def test_a_map_is_read_as_it_was_written(tmp_path):
     for names in ((), ("V1", "M1", "S1")):
         written = dataclasses.replace(run(trained(half_window=1)), names=names)

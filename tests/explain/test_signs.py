@@ -152,6 +152,8 @@ def test_tables_by_hand():
     assert shap_tables.time_table(named)["name"].tolist() == ["V1"] * 3 + ["M1"] * 3
     assert shap_tables.signed_table(named)["name"].tolist() == ["V1", "M1"]
     assert shap_tables.roi_table(named)["name"].tolist() == ["V1", "M1"]
+    for table in ("roi_table", "signed_table", "time_table"):  # that has some
+        assert "V1" in getattr(shap_tables, table)(named[::-1])["name"].tolist()
     assert shap_files.units_of(named[0]) == ["1", "2"]  # however they are called
     pixels = dataclasses.replace(named[0], method=shap_files.OF_PIXELS)
     assert shap_files.units_of(pixels) == ["V1", "M1"]

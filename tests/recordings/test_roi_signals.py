@@ -225,6 +225,11 @@ def test_an_roi_that_is_constant_or_missing_has_no_correlation():
     values = roi_signals.normalised(rois[:, [1]], baseline=4, normalise="none")
     r = np.corrcoef(values[:, 0], LABELS)[0, 1]
     np.testing.assert_allclose(table["r"], [np.nan, r, np.nan] * 2, rtol=1e-6)
+    unnamed = replace(one, session="s0", roi_names=None, labels=np.zeros_like(one.labels))
+    with warnings.catch_warnings(action="error"):  # of one state
+        mixed = roi_correlation.correlation_table([unnamed, one], 4)
+    assert mixed["name"].tolist() == list("abc") * 2 and mixed["r"][:3].isna().all()
+    assert roi_correlation.correlation_summary(mixed)["roi"].tolist() == [1, 2, 3]
     plain = roi_correlation.correlation_table([recording()], None)
     assert plain["name"].tolist() == ["1", "2", "3"]
     summary = roi_correlation.correlation_summary(table)

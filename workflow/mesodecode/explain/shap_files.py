@@ -145,6 +145,12 @@ def units_of(one: Map) -> list[str]:
     return list(one.names) if one.method == OF_PIXELS else [str(roi) for roi in one.roi]
 
 
+def names_of(maps: Sequence[Map]) -> list[str]:
+    """Return the names of the ROIs of maps, of the first that has some; without any, numbers."""
+    named = next((one for one in maps if one.names), maps[0])
+    return list(named.names) or [str(roi) for roi in named.roi]
+
+
 @dataclass(frozen=True)
 class Pixels:
     """What a map of a decoder of images holds of single pixels, beside that of areas.

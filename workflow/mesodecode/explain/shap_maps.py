@@ -44,7 +44,7 @@ from mesodecode.recordings.recording import (
     target_of,
     with_labels_of,
 )
-from mesodecode.recordings.roi_signals import session_signals
+from mesodecode.recordings.roi_signals import roi_names, session_signals
 from mesodecode.study.allocation import Allocation
 from mesodecode.study.targets import RUN, Target
 
@@ -97,13 +97,13 @@ def shap_map(
     made = _explained(trained, source, at, background, settings, device)
 
     half, shift = trained.settings["half_window"], trained.settings["shift"]
-    names = recordings[0].roi_names or ()
+    names = trained.settings.get("roi_names") or roi_names(recordings)
     about = about_of(allocation, recordings, background_recordings, settings, target) | {
         "decoder": decoder,
         "method": settings["method"],
         "frame": offsets(half, shift, bool(trained.settings.get("causal"))),
         "roi": np.array(rois),
-        "names": tuple(names[roi - 1] for roi in rois) if names else (),
+        "names": tuple(names[roi - 1] for roi in rois) if any(names) else (),
         "n_windows": len(at),
         "n_background": len(background),
     }

@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 
 from mesodecode.base.files import UserError
+from mesodecode.explain import shap_files
 from mesodecode.explain.shap_files import VALUES, Map, ShapMap, by_output
 from mesodecode.study.targets import Target
 
@@ -52,7 +53,7 @@ def roi_table(maps: Sequence[Map]) -> pd.DataFrame:
     return pd.DataFrame(
         {
             "roi": first.roi,
-            "name": first.names or [str(roi) for roi in first.roi],
+            "name": shap_files.names_of(maps),
             "n": len(sums),
             "mean": sums.mean(axis=0),
             "sd": sums.std(axis=0, ddof=1) if len(sums) > 1 else np.nan,
@@ -105,7 +106,7 @@ def _signed_rows(maps: Sequence[ShapMap]) -> pd.DataFrame:
     return pd.DataFrame(
         {
             "roi": first.roi,
-            "name": first.names or [str(roi) for roi in first.roi],
+            "name": shap_files.names_of(maps),
             "n": len(maps),
             "mean_abs": sums["mean_abs"],
             "signed": sums["signed"],
@@ -122,7 +123,7 @@ def _signed_rows(maps: Sequence[ShapMap]) -> pd.DataFrame:
 def _time_rows(maps: Sequence[ShapMap]) -> pd.DataFrame:
     first = maps[0]
     n_frames, n_rois = first.mean_abs.shape
-    names = first.names or [str(roi) for roi in first.roi]
+    names = shap_files.names_of(maps)
     frame = np.tile(first.frame, n_rois)
     return pd.DataFrame(
         {

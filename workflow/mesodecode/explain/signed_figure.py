@@ -11,7 +11,7 @@ from matplotlib.ticker import MaxNLocator
 
 from mesodecode.base.plots import letters, new_figure
 from mesodecode.explain.cortex import COLOURS, Cortex, paint
-from mesodecode.explain.shap_files import Map, by_output, kind_of_unit
+from mesodecode.explain.shap_files import Map, by_output, kind_of_unit, names_of
 from mesodecode.explain.shap_tables import common_rate, mean_of, told
 from mesodecode.study.targets import RUN, Target
 
@@ -31,14 +31,14 @@ def draw(maps: Sequence[Map], cortex: Cortex | None = None) -> Figure:
     each, speaks = centred(signed), _speaks(maps[0].target)
     with new_figure(174, 112 if cortex else 62) as figure:
         if cortex is None:
-            _rois(figure.subplots(), maps[0], signed, rate, each)
+            _rois(figure.subplots(), maps, signed, rate, each)
             return figure
         top, bottom = figure.subfigures(2, 1, height_ratios=(1.75, 1))
         whole, by_time = (part.subplots() for part in top.subfigures(1, 2, width_ratios=(1, 2)))
         total = signed.sum(axis=0)
         paint(whole, cortex, total, centred(total))
         bar(whole, centred(total), "bottom", f"SHAP, sum over the window\n{speaks}")
-        _rois(by_time, maps[0], signed, rate, each)
+        _rois(by_time, maps, signed, rate, each)
         parts = np.array_split(np.arange(len(signed)), min(PANELS, len(signed)))
         panels = np.atleast_1d(bottom.subplots(1, len(parts)))
         for axes, part in zip(panels, parts, strict=True):
@@ -61,12 +61,12 @@ def _states(maps: Sequence[Map], of_states: Sequence[np.ndarray], cortex: Cortex
         for row, state, signed, total in zip(rows, target.states, of_states, totals, strict=True):
             row.suptitle(state, x=0.01, ha="left", fontweight="bold", fontsize=8)
             if cortex is None:
-                _rois(row.subplots(), maps[0], signed, rate, each)
+                _rois(row.subplots(), maps, signed, rate, each)
                 continue
             left, right = row.subplots(1, 2, width_ratios=(1, 2))
             paint(left, cortex, total, whole)
             bar(left, whole, "bottom", f"SHAP, sum over the window\n{_speaks(target)}")
-            _rois(right, maps[0], signed, rate, each)
+            _rois(right, maps, signed, rate, each)
     return figure
 
 
@@ -77,12 +77,16 @@ def _speaks(target: Target) -> str:
     return f"\u2190 {other}    more activity speaks for    {one} \u2192"
 
 
-def _rois(axes: Axes, about: Map, signed: np.ndarray, rate: float, norm: Normalize) -> None:
-    names, kind = about.names or [str(roi) for roi in about.roi], kind_of_unit(about)
+def _rois(
+    axes: Axes, maps: Sequence[Map], signed: np.ndarray, rate: float, norm: Normalize
+) -> None:
+    about, names = maps[0], names_of(maps)
+    kind, numbers = kind_of_unit(about), [str(roi) for roi in about.roi]
     if kind == "area":
         names = [name.split(" ", 1)[-1] for name in names]  # masks without their kind
     heat(axes, names, about.frame, signed, rate, norm)
-    axes.set_xlabel(kind.capitalize() if kind == "area" else "ROI" if about.names else "ROI number")
+    word = "ROI number" if names == numbers else "ROI"
+    axes.set_xlabel(kind.capitalize() if kind == "area" else word)
     bar(axes, norm, "right", f"SHAP a frame\n{_speaks(about.target)}")
 
 

@@ -6,20 +6,21 @@ import numpy as np
 import pandas as pd
 
 from mesodecode.recordings.recording import Recording
-from mesodecode.recordings.roi_signals import _count, normalised, unusable
+from mesodecode.recordings.roi_signals import _count, normalised, roi_names, unusable
 
 
 def correlation_table(recordings: Sequence[Recording], baseline: int | None) -> pd.DataFrame:
     """Return mouse, session, roi (from 1), name (if the ROIs have names) and r, a row an ROI."""
     n_rois = _count(recordings)
-    numbers = [f"{roi + 1}" for roi in range(n_rois)]
+    names = roi_names(recordings)  # of the first that has some: others are of the same ROIs
+    names = names if any(names) else [f"{roi + 1}" for roi in range(n_rois)]
     parts = [
         pd.DataFrame(
             {
                 "mouse": recording.mouse,
                 "session": recording.session,
                 "roi": range(1, n_rois + 1),
-                "name": recording.roi_names or numbers,
+                "name": names,
                 "r": correlations(recording, baseline),
             }
         )
@@ -37,7 +38,8 @@ def correlation_summary(table: pd.DataFrame) -> pd.DataFrame:
 def correlations(recording: Recording, baseline: int | None) -> np.ndarray:
     """Return Pearson's r (R,) of run/rest (1/0) and each ROI's signal less its baseline.
 
-    NaN for an ROI that is constant or missing. Min–max and z-score leave r as it is.
+    NaN for an ROI that is constant or missing, and in a session of one state. Min–max and z-score
+    leave r as it is.
     """
     r = np.full(recording.rois.shape[1], np.nan)
     usable = [c for c in range(len(r)) if c not in unusable(recording.rois)]
@@ -45,5 +47,6 @@ def correlations(recording: Recording, baseline: int | None) -> np.ndarray:
     signals = signals - signals.mean(axis=0, dtype=np.float64)
     labels = recording.labels - recording.labels.mean()
     scale = np.sqrt(np.square(signals).sum(axis=0) * np.square(labels).sum())
-    r[usable] = labels @ signals / scale
+    with np.errstate(invalid="ignore"):
+        r[usable] = labels @ signals / scale
     return r
