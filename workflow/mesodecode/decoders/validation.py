@@ -21,6 +21,7 @@ from mesodecode.decoders.predictions import (
     write_sessions,
 )
 from mesodecode.recordings.recording import Recording, check_frames, mice_of
+from mesodecode.recordings.roi_signals import check_named
 from mesodecode.study import protocols
 from mesodecode.study.allocation import Allocation, split_ids
 from mesodecode.study.targets import RUN, Target
@@ -56,13 +57,14 @@ def check_given(allocation: Allocation, mice: Iterable[str]) -> None:
 def check_alike(trained: Any, sessions: Sequence[Any], path: Path) -> None:
     """Raise UserError unless a model, of the file `path`, decodes the target of all sessions.
 
-    And frames of their size, of recordings (see `check_frames`).
+    And frames of their size, and their ROIs, of recordings (see `check_frames`, `check_named`).
     """
     target = Target.of_settings(trained.settings)
     for one in sessions:
         target.check_same(one.target, path)
     recordings = [one for one in sessions if isinstance(one, Recording)]
     check_frames(trained.settings, recordings, path)
+    check_named(trained.settings, recordings, path)
 
 
 def allocated(

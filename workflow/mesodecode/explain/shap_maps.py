@@ -44,7 +44,7 @@ from mesodecode.recordings.recording import (
     target_of,
     with_labels_of,
 )
-from mesodecode.recordings.roi_signals import roi_names, session_signals
+from mesodecode.recordings.roi_signals import check_named, roi_names, session_signals
 from mesodecode.study.allocation import Allocation
 from mesodecode.study.targets import RUN, Target
 
@@ -242,6 +242,7 @@ def windows_as_trained(
     With `noise`, after all normalisation, of which it draws as much as the signals have.
     """
     settings = trained.settings
+    check_named(settings, recordings, trained.path or "weights")
     sessions, missing = session_signals(recordings, settings)
     n_rois = recordings[0].rois.shape[1]
     everything = list(range(1, n_rois + 1))

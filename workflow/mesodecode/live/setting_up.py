@@ -34,7 +34,7 @@ from mesodecode.recordings.recording import (
     read_recordings,
     told_frames,
 )
-from mesodecode.recordings.roi_signals import check_rois
+from mesodecode.recordings.roi_signals import check_named
 from mesodecode.study import schema
 from mesodecode.study.correction_table import FILES
 
@@ -135,10 +135,9 @@ def _roi_names(found: Sequence[Loaded], recordings: Sequence[Recording]) -> Sequ
     told = [names for loaded in found if any(names := loaded.settings.get("roi_names") or [])]
     if any(names != told[0] for names in told):
         raise UserError("--weights: decoders of other ROIs, or of other order; give those of one")
-    for recording in recordings if told else ():
-        if recording.rois is not None:
-            check_rois(told[0], [recording], "--weights")
-    return told[0] if told else []
+    names = told[0] if told else []
+    check_named({"roi_names": names}, recordings, "--weights")
+    return names
 
 
 def _source(

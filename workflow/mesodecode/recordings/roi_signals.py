@@ -6,7 +6,7 @@ recording itself, test recordings included, as published; nothing is fitted acro
 """
 
 import functools
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -196,6 +196,19 @@ def check_rois(own: Sequence[str], recordings: Sequence[Recording], path: str | 
         raise UserError(
             f"{path}: trained on {fault}; all sessions need the same ROIs in the same order"
         )
+
+
+def check_named(
+    settings: Mapping[str, Any], recordings: Iterable[Recording], path: str | Path
+) -> None:
+    """Raise UserError unless ROI signals that there are have the names that `settings` say.
+
+    Those of a decoder, of the file `path`; older files do not say them.
+    """
+    if names := settings.get("roi_names"):
+        for one in recordings:
+            if one.rois is not None:
+                check_rois(names, [one], path)
 
 
 def dropped_rois(recordings: Sequence[Recording], settings: Mapping[str, Any]) -> list[int]:

@@ -17,6 +17,7 @@ from mesodecode.decoders.networks import for_use
 from mesodecode.decoders.weights import load_trained
 from mesodecode.recordings.baseline import ready
 from mesodecode.recordings.recording import Recording
+from mesodecode.recordings.roi_signals import check_named
 from mesodecode.recordings.sample import Sample, sample
 from mesodecode.shift.distances import Featured
 from mesodecode.study.targets import Target
@@ -52,6 +53,7 @@ class Features:
         else:
             loaded = load(model, device=self.device)
             loaded.target.check_same(sources[0].target, model)
+            check_named(loaded.settings, sources, model)
             decoder = loaded.decoder
             network, made = decoder.network, (self._source(decoder, each) for each in sources)
         network, found = for_use(network), []
