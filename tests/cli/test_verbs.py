@@ -100,11 +100,16 @@ def test_the_shift_of_features_is_of_all_mice_of_an_allocation(stub, models):
     stub({"decoders.validation.read": "validated", "shift.measures.rows": lambda *args: args})
     stub({"cli.shift.shift._model_file": "x.pt", "recordings.recording.with_labels_of": None})
     stub({"decoders.feature_files.read_features": lambda *args: args})
+    compared = []
+    stub({"decoders.predictions.check_recorded": lambda *args: compared.append(args)})
     features = SimpleNamespace(of=lambda *args: args)
-    args = SimpleNamespace(validation=Path("v"), models=models, features=Path("f"), cnn=None)
+    folders = {"validation": Path("v"), "predictions": Path("p"), "features": Path("f")}
+    args = SimpleNamespace(**folders, models=models, cnn=None)
     found = shift._measure(args, item, mine, features, "cpu")
+    own = {one.session: one for one in mine[:4]}
+    assert compared == [({}, own, Path("p/x.h5")), ("validated", own, Path("v/x.h5"))]
     featured = ("x.pt", (Path("f/x.h5"), [*"abcd"])) if models else []
-    assert found == (item, "validated", featured, {one.session: one for one in mine[:4]})
+    assert found == (item, "validated", featured, own)
 
 
 def test_adapted_features_are_those_of_the_decoder_with_its_cnn(stub):
@@ -122,10 +127,12 @@ def test_adapted_features_are_those_of_the_decoder_with_its_cnn(stub):
     stub({"decoders.validation.read": None, "shift.measures.rows": lambda *args: args[2]})
     stub({"cli.shift.shift._model_file": lambda folder, name: f"{folder}/{name}"})
     stub({"recordings.recording.with_labels_of": lambda found, _: found})
+    stub({"decoders.predictions.check_recorded": lambda *_: None})
     loaded = SimpleNamespace(target=target, decoder="net")
     stub({"decoders.applied.load": lambda *args: asked.append(args) or loaded})
     for cnn in (None, Path("cnns")):
-        args = SimpleNamespace(validation=Path("v"), models=Path("models"), cnn=cnn)
+        folders = {"validation": Path("v"), "predictions": Path("p"), "models": Path("models")}
+        args = SimpleNamespace(**folders, cnn=cnn)
         assert shift._measure(args, item, mine, Of(), "cpu") == ("net", mine, ["b", "a"])
     assert asked == [("models/x", None, "cpu"), ("models/x", "cnns/x", "cpu")]
     assert same == [(item.target, "models/x")] * 2
