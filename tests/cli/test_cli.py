@@ -14,6 +14,10 @@ import torch
 import fresh
 from kept import assert_kept
 from mesodecode import __version__, cli
+from mesodecode.decoders import held_out, predictions, validation
+from mesodecode.decoders.fitted import linear
+from mesodecode.explain import shap_files
+from mesodecode.recordings import recording
 from mesodecode.simulation import simulate
 from mesodecode.study import schema
 
@@ -136,6 +140,24 @@ def test_errors_of_the_machine_are_a_line_with_what_to_do(error, said):
         )
 
 
+@pytest.mark.parametrize(
+    "read",
+    [
+        recording.read_recording,
+        predictions.read,
+        lambda path: validation.read(path, "a", "m"),
+        held_out.read,
+        linear.load,
+        shap_files.read,
+    ],
+)
+def test_a_folder_in_the_place_of_a_file_is_no_damaged_file(tmp_path, read):
+    with pytest.raises(IsADirectoryError) as met:
+        read(tmp_path)
+    found = cli._of_machine(met.value, SimpleNamespace(verb="auc"))
+    assert found == f"{tmp_path}: Is a directory; name a file in it"
+
+
 def test_the_list_of_verbs_is_that_which_was_read(monkeypatch):
     """`HELP=write pytest -n 0 …` writes it anew."""
     monkeypatch.setenv("COLUMNS", "140")
@@ -212,6 +234,10 @@ def test_a_file_that_may_grow_no_further_is_one_line_and_nothing_half(tmp_path, 
     code = f"""
 import resource, sys, h5py, numpy as np, tifffile, torch
 from mesodecode import cli
+from mesodecode.decoders import held_out, predictions, validation
+from mesodecode.decoders.fitted import linear
+from mesodecode.explain import shap_files
+from mesodecode.recordings import recording
 from mesodecode.cli.scores import summary
 from mesodecode.base.files import atomic_path
 def run(args):

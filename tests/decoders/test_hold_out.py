@@ -30,13 +30,12 @@ def test_a_file_of_another_kind_is_refused_and_one_that_is_gone_is_said_to_be(tm
     (tmp_path / "other").write_text("no HDF5")
     with pytest.raises(UserError, match=f"other: not .*{name}"):
         read(tmp_path / "other")
-    (tmp_path / "folder").mkdir()
     (tmp_path / "empty").touch()
     (tmp_path / "zip").write_bytes(b"PK\x03\x04")
     np.save(tmp_path / "array.npy", np.ones(3))
     np.savez(tmp_path / "no_mice.npz", pixels=1)
     np.savez(tmp_path / "more.npz", train_mice=["a"], valid_mice=["b"], pixels=1, mine=2)
-    for none in ("folder", "empty", "zip", "array.npy", "no_mice.npz", "more.npz"):
+    for none in ("empty", "zip", "array.npy", "no_mice.npz", "more.npz"):
         with pytest.raises(UserError, match=rf"{none}: not .*{name}"):
             read(tmp_path / none)
     with pytest.raises(FileNotFoundError, match="gone"):

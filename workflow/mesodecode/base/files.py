@@ -20,6 +20,7 @@ _PACKAGE = Path(__file__).parents[1]
 WORKFLOW = _PACKAGE / "workflow" if (_PACKAGE / "workflow").is_dir() else _PACKAGE.parent
 GB = 1_000_000_000
 _COLLECTED: list[dict[str, None]] = []  # of `doubts`, the innermost last
+NO_FILE = (FileNotFoundError, IsADirectoryError)  # raised of a path that is no file, not a bad one
 # The device is full, a user's share of it, or it takes no file of that size.
 NO_SPACE = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 

@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 import h5py
 import numpy as np
 
-from mesodecode.base.files import UserError, atomic_path, one_line
+from mesodecode.base.files import NO_FILE, UserError, atomic_path, one_line
 
 Record = TypeVar("Record")
 
@@ -30,7 +30,7 @@ def reading(path: str | Path, what: str, verb: str) -> Iterator[h5py.File]:
     try:
         with h5py.File(path) as file:
             yield file
-    except FileNotFoundError:
+    except NO_FILE:
         raise
     except (OSError, KeyError) as error:
         raise UserError(

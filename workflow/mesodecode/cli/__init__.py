@@ -172,7 +172,8 @@ def _of_machine(error: Exception, args: argparse.Namespace) -> str | None:
         mend = larger if number == errno.EFBIG else "free some"
         return f"{where}: no space left ({os.strerror(number)}); {mend} and run it again"
     if number in WAYS_OUT:
-        named = re.search(r"name = '(.*)', errno", line)  # h5py's, which sets no filename
+        # h5py's, which sets no filename
+        named = re.search(r"name = '(.*?)', (?:file descriptor = \d+, )?errno", line)
         if path := error.filename or (named and named[1]):
             return f"{path}: {os.strerror(number)}; {WAYS_OUT[number]}"
     if not isinstance(error, MemoryError) and number != errno.ENOMEM:

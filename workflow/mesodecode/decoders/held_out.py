@@ -13,7 +13,7 @@ from pathlib import Path
 
 import h5py
 
-from mesodecode.base.files import UserError, one_line
+from mesodecode.base.files import NO_FILE, UserError, one_line
 from mesodecode.base.records import creating
 from mesodecode.decoders.predictions import SessionPredictions, arrays_of, session_of
 from mesodecode.study.allocation import join_ids, split_ids
@@ -56,7 +56,7 @@ def read(path: str | Path) -> HeldOut:
             target = Target.of_attributes(file.attrs)
             made = session_of(file, target, split.test[0].mouse)
             decoder = str(file.attrs["decoder"])
-    except FileNotFoundError:
+    except NO_FILE:
         raise
     except UserError as error:
         raise UserError(f"{path}: {error}") from None

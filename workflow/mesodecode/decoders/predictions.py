@@ -17,7 +17,7 @@ from pathlib import Path
 import h5py
 import numpy as np
 
-from mesodecode.base.files import UserError, as_text, atomic_path
+from mesodecode.base.files import NO_FILE, UserError, as_text, atomic_path
 from mesodecode.base.windows import tell_short
 from mesodecode.study import protocols
 from mesodecode.study.allocation import Allocation, split_ids
@@ -157,6 +157,8 @@ def read(path: str | Path, *, of_any: bool = False) -> Predictions:
             about["protocol"] = as_text(file.attrs.get("protocol", protocols.TRANSDUCTIVE))
             target = Target.of_attributes(file.attrs)
             sessions = {name: session_of(group, target) for name, group in file.items()}
+    except NO_FILE:
+        raise
     except (OSError, KeyError, TypeError, ValueError) as error:
         reason = str(error).strip("\"'")
         raise UserError(

@@ -12,7 +12,7 @@ from typing import Any
 
 import h5py
 
-from mesodecode.base.files import UserError, as_text
+from mesodecode.base.files import NO_FILE, UserError, as_text
 from mesodecode.decoders.predictions import (
     SessionPredictions,
     bind,
@@ -123,6 +123,8 @@ def read(path: str | Path, allocation: str, valid_mouse: str) -> dict[str, Sessi
             about = {name: as_text(file.attrs[name]) for name in ATTRIBUTES}
             target = Target.of_attributes(file.attrs)
             sessions = {name: session_of(group, target) for name, group in file.items()}
+    except NO_FILE:
+        raise
     except (OSError, KeyError, TypeError, ValueError) as error:
         reason = str(error).strip("\"'")
         raise UserError(

@@ -28,7 +28,7 @@ import h5py
 import numpy as np
 
 from mesodecode.base import files
-from mesodecode.base.files import UserError, as_text, one_line, say, sha256_of
+from mesodecode.base.files import NO_FILE, UserError, as_text, one_line, say, sha256_of
 from mesodecode.recordings import chunks
 from mesodecode.recordings.baseline import Baseline, fixed
 from mesodecode.study.correction_table import looks_ahead
@@ -147,7 +147,7 @@ def read_recording(path: str | Path) -> Recording:
                 target=_target(file),
                 decoded=optional("target"),
             )
-    except FileNotFoundError:
+    except NO_FILE:
         raise
     except (OSError, KeyError) as error:
         raise UserError(

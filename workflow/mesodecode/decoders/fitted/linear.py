@@ -15,7 +15,7 @@ from zipfile import BadZipFile
 
 import numpy as np
 
-from mesodecode.base.files import UserError, atomic_path, check_stored, one_line
+from mesodecode.base.files import NO_FILE, UserError, atomic_path, check_stored, one_line
 from mesodecode.base.progress import Progress
 from mesodecode.base.windows import IMAGE_REACH, decoded, tell_short
 from mesodecode.decoders import kept_settings
@@ -239,7 +239,7 @@ def load(path: str | Path) -> LinearWeights:
         made = LinearWeights(**content | mice | numbers)
         _check_sizes(made)
         return made
-    except FileNotFoundError:
+    except NO_FILE:
         raise
     except (OSError, EOFError, ValueError, KeyError, TypeError, BadZipFile) as error:
         raise UserError(
