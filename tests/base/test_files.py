@@ -341,3 +341,10 @@ def test_a_setting_names_a_file_by_a_word_before_it():
 )
 def test_mice_in_words(mice, words):
     assert files.in_words(mice) == words
+
+
+def test_mice_that_are_tested_together_are_sets():
+    said = [
+        files.of_test_mice(mice) for mice in (["1"] * 3, ["1", "2", "2"], ["1+2"], ["1+2", "3"])
+    ]
+    assert said == ["1 test mouse", "2 test mice", "1 set of test mice", "2 sets of test mice"]

@@ -118,11 +118,12 @@ def test_published_comparison_reads_as_in_the_paper(tmp_path):
     auc = published("image")
     compared = write(published_tests.compare(auc, by="model", name="fig2e"), tmp_path / "c.tsv")
     assert compared.headings == [
-        *("Family", "A", "B", "n A, B", "Mean A", "Mean B", "W", "p", "p (Holm)")
+        *("Family", "Test", "A", "B", "n A, B", "Mean A", "Mean B", "W", "p", "p (Holm)")
     ]
     (row,) = compared.cells
     # W and p of R (tests/test_statistics.py), the interval too (tests/r/inference.tsv)
-    assert row[3:] == ["20, 20", "0.896", "0.956", "56.5", "1.1 × 10⁻⁴", "1.1 × 10⁻⁴"]
+    assert row[1] == "Wilcoxon rank-sum test"
+    assert row[4:] == ["20, 20", "0.896", "0.956", "56.5", "1.1 × 10⁻⁴", "1.1 × 10⁻⁴"]
     inferred = write(paired_tests.infer(auc, by="model", name="fig2e"), tmp_path / "i.tsv")
     (row,) = [dict(zip(inferred.headings, row, strict=True)) for row in inferred.cells]
     assert row["Smallest p"] == "0.0625" and row["Difference"] == "−0.059"
@@ -248,7 +249,8 @@ COPIED = [  # columns of a table, and heading -> column that it shows
     (
         published_tests.COLUMNS,
         {
-            **{"Family": "family", "A": "a", "B": "b", "n A, B": ("n_a", "n_b")},
+            **{"Family": "family", "Test": "test", "A": "a", "B": "b"},
+            "n A, B": ("n_a", "n_b"),
             **{"Mean A": "mean_a", "Mean B": "mean_b", "W": "statistic"},
             **{"p": "p", "p (Holm)": "p_holm"},
         },

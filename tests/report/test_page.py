@@ -196,6 +196,7 @@ def test_first_page_asks_neither_permuted_labels_nor_decoders_with_labels_of_the
     assert (
         "mean of 2 sets of test mice" in page["answer"][1] and "(mice 1, 2, 5)" in page["answer"][2]
     )
+    assert page["answer"][2].startswith("In single sets ")
     assert "95 % CI" in page["answer"][1]
     page = front.page(cohort, {}, {"auc": sets.replace({"test_mouse": {"3+4": "3+5"}})})
     assert page["answer"][0].startswith("Not known: sets of test mice that share mice")

@@ -7,6 +7,7 @@ import json
 import re
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import h5py
 import numpy as np
@@ -377,3 +378,12 @@ def test_cohort_verb_draws_every_session_and_says_n(tmp_path):
     example = replace(drawn.activity(read_recording(words[4] / "c.h5")), speed=None)
     speed = as_drawn(drawn.cohort_figure(table, example), "cohort_without_speed").axes[1]
     assert [text.get_text() for text in speed.texts] == ["speed not recorded"]
+
+
+def test_a_cohort_without_run_is_not_said_to_rest():
+    """Of another target files need not know of run and rest; every frame is then 0."""
+    cohort = pd.DataFrame({"mouse": ["a", "b"], "n_run": [0, 0], "n_frames": [9, 9]})
+    trace = SimpleNamespace(session="s")
+    assert "No frame is of run: no mouse ran, or" in as_read(drawn.cohort_caption(cohort, trace))
+    ran = cohort.assign(n_run=[0, 1])
+    assert "No frame is of run" not in as_read(drawn.cohort_caption(ran, trace))

@@ -339,6 +339,17 @@ def test_bands_of_a_roc_are_over_mice_and_over_allocations_where_these_are_more(
         assert drawn.min() == 0
 
 
+def test_sets_of_test_mice_that_share_mice_have_no_band():
+    rows = [(f"{i}", one, "roc", x, x) for i, one in enumerate(("a+b", "b+c")) for x in (0.0, 1.0)]
+    curves = pd.DataFrame(rows, columns=["allocation", "test_mouse", "curve", "x", "y"])
+    for sets, first in ((["a+b", "b+c"], "95 % CI, 2 alloc"), (["a+b", "c"], "95 % CI, 2 sets of")):
+        axes = Figure().add_subplot()
+        mine = curves.assign(test_mouse=[one for one in sets for _ in range(2)])
+        quality_figure.roc(axes, mine, pd.DataFrame({"auc": [0.5, 0.5]}), sets)
+        said = [text.get_text() for text in axes.get_legend().get_texts()]
+        assert said[0].startswith(first) and len(said) == 2, said
+
+
 def test_the_example_is_cut_from_predictions_and_speed_at_the_same_frames(monkeypatch):
     monkeypatch.setattr(quality_figure, "STRETCH", 4 / RATE)  # of 4 frames
     frame = np.array([0, 1, 2, 3, 4, 5, 6, 8, 9])  # 7 is not decoded

@@ -304,6 +304,14 @@ def counted(n: int, noun: str) -> str:
     return f"{n:,} {noun}{'' if n == 1 else 's'}"
 
 
+def of_test_mice(mice: Iterable[str]) -> str:
+    """Return "1 test mouse" or "5 test mice"; of mice tested together, "10 sets of test mice"."""
+    each = {str(mouse) for mouse in mice}
+    if any("+" in mouse for mouse in each):
+        return f"{len(each)} set{'' if len(each) == 1 else 's'} of test mice"
+    return f"{len(each)} test {'mouse' if len(each) == 1 else 'mice'}"
+
+
 def in_words(mouse: str) -> str:
     """Return a mouse, or mice joined with +, as a sentence has it: mouse 4, mouse WT-7, mouseA."""
     mice = str(mouse).split("+")

@@ -126,6 +126,10 @@ def _text(name: str) -> Cell:
     return lambda row: str(row[name])
 
 
+def _test(row: Mapping) -> str:
+    return published_tests.TEST_NAMES.get(row["test"], str(row["test"]))
+
+
 def _number(name: str) -> Cell:
     return lambda row: number(row[name])
 
@@ -189,7 +193,8 @@ _LAYOUTS: list[tuple[Sequence[str], Sequence[str], Callable, dict[str, Cell]]] =
     ),
     (
         *(published_tests.COLUMNS, NUMBERS, pd.DataFrame.copy),
-        _PAIR
+        {"Family": _text("family"), "Test": _test}
+        | _PAIR
         | {
             "n A, B": _count("n_a", "n_b"),
             "Mean A": _number("mean_a"),
@@ -235,7 +240,8 @@ _LAYOUTS: list[tuple[Sequence[str], Sequence[str], Callable, dict[str, Cell]]] =
         },
     ),
 ]
-_NAMES = {*_PAIR, "Decoder", "Null", "Mouse", "Session", "Rule", "Pixels"}  # columns of words
+# Columns of words.
+_NAMES = {*_PAIR, "Test", "Decoder", "Null", "Mouse", "Session", "Rule", "Pixels"}
 
 
 def _as_it_is(name: str, raw: pd.DataFrame) -> Table:

@@ -15,6 +15,10 @@ from mesodecode.scores.quality import busiest_stretch
 from mesodecode.scores.quality_figure import STRETCH, shade_run
 
 BLOCK = 256  # frames in memory
+NO_RUN = (
+    " No frame is of run: no mouse ran, or the files of behaviour, of which something else is "
+    "decoded, say nothing of it."
+)
 
 
 @dataclass(frozen=True)
@@ -118,5 +122,5 @@ def cohort_caption(cohort: pd.DataFrame, example: Activity) -> str:
         "line: all frames of the mouse. B: the stretch with most transitions of session "
         f"{example.session}, whose share of run is nearest to a half: speed, and mean ΔF/F over "
         "all pixels (F0: mean over the recording; the camera's offset is not subtracted, which "
-        "makes ΔF/F smaller); run is shaded."
+        "makes ΔF/F smaller); run is shaded." + ("" if cohort["n_run"].any() else NO_RUN)
     )

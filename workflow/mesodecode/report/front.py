@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from mesodecode.base.files import in_words
+from mesodecode.base.files import in_words, of_test_mice
 from mesodecode.report.formats import format_auc
 from mesodecode.scores.mouse_tests import LEVEL, mean_interval
 from mesodecode.study import targets
@@ -98,13 +98,6 @@ def _tuned(config: Mapping[str, Any], table: pd.DataFrame) -> set[str]:
     return tuned
 
 
-def _mice(table: pd.DataFrame, n: int) -> str:
-    """Of allocations with several test mice, a set of them is one unit."""
-    several = table["test_mouse"].str.contains("+", regex=False).any()
-    one, more = ("set of test mice", "sets of test mice") if several else ("mouse", "mice")
-    return f"{n} {'' if several else 'test '}{one if n == 1 else more}"
-
-
 def _answer(table: pd.DataFrame, scored: targets.Kind, known: str) -> tuple[list[str], str]:
     found = over_mice(table, scored.metric)
     best = str(found["mean"].idxmax())
@@ -123,12 +116,13 @@ def _answer(table: pd.DataFrame, scored: targets.Kind, known: str) -> tuple[list
     interval = f"95 % CI {_number(row['low'], scored)} to {_number(row['high'], scored)}, "
     second = (
         f"{name}{':' if count > 1 else ' has'} {scored.axis} {format_auc(row['mean'])}, mean of "
-        f"{_mice(table, int(row['mice']))} "
+        f"{of_test_mice(table.loc[table['decoder'] == best, 'test_mouse'])} "
         f"({'' if np.isnan(row['low']) else interval}chance {scored.chance:g})."
     )
     means = table[table["decoder"] == best].groupby("test_mouse")[scored.metric].mean()
+    one = "sets" if means.index.str.contains("+", regex=False).any() else "mice"
     third = (
-        f"In single mice {format_auc(means.min())} ({in_words(means.idxmin())}) to "
+        f"In single {one} {format_auc(means.min())} ({in_words(means.idxmin())}) to "
         f"{format_auc(means.max())} ({in_words(means.idxmax())})."
     )
     return [first, second, *([third] if len(means) > 1 else [])], best
@@ -151,7 +145,7 @@ def _certainty(
             "mice as the unit: 95 % intervals of the mean over test mice, each for itself."
         )
     if mice < FEW:
-        words.append(f"{_mice(table, mice)}: every one of them weighs.")
+        words.append(f"{of_test_mice(table['test_mouse'])}: every one of them weighs.")
     if len(found) > 1:
         words.append("The best of several, chosen by its score, looks a little better than it is.")
     tests = tables.get("inference")

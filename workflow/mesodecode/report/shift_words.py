@@ -26,8 +26,9 @@ def shift(config: Mapping[str, Any]) -> str:
     limits = [
         f"{name.replace('_', ' ')} {_limits(settings[name])}" for name in columns.judged(kind)
     ]
+    know = "knows" if len(names) == 1 else "know"
     return (
-        f"How far each test mouse is from the mice that {named(names)} know was measured without "
+        f"How far each test mouse is from the mice that {named(names)} {know} was measured without "
         f"its labels.{_features(config, kind)} Of the output: {OF_OUTPUT[kind.name]}, beside the "
         "same of the validation mouse. Of the images: where the brain lies, how it is turned, its "
         "light, sharpness, noise and spectra, against the nearest training mouse. From the output "

@@ -12,7 +12,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from mesodecode.base.files import UserError
+from mesodecode.base.files import UserError, of_test_mice
 from mesodecode.base.natural_order import each_in_order
 from mesodecode.base.plots import (
     DASHED,
@@ -155,10 +155,10 @@ def auc_caption(
 
     `source`: the file that AUCs were read from, where they are not those of the study.
     """
-    n, mice = low_to_high(auc["decoder"].value_counts()), auc["test_mouse"].nunique()
+    n, mice = low_to_high(auc["decoder"].value_counts()), of_test_mice(auc["test_mouse"])
     chance = f" Dashed line: chance ({kind.chance:g})."
     text = (
-        f"Test {kind.axis} of every allocation (n = {n} a decoder, of {mice} test mice), "
+        f"Test {kind.axis} of every allocation (n = {n} a decoder, of {mice}), "
         + ("a line each, " if lines else "one point each, ")
         + "by colour and symbol of its test mouse"
         + ("" if lines else "; within a decoder the points stand in the order of the mice")

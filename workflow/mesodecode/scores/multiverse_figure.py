@@ -3,6 +3,7 @@
 import pandas as pd
 from matplotlib.figure import Figure
 
+from mesodecode.base.files import of_test_mice
 from mesodecode.base.natural_order import each_in_order
 from mesodecode.base.plots import DASHED, below, mouse_legend, new_figure, strip
 from mesodecode.scores import multiverse
@@ -35,7 +36,7 @@ def caption(rows: pd.DataFrame) -> str:
     """Return the figure's caption, in plain text."""
     kind = kind_scored(rows.columns)
     return (
-        f"{kind.axis} of {rows['test_mouse'].nunique()} test mice (means over allocations, one "
+        f"{kind.axis} of {of_test_mice(rows['test_mouse'])} (means over allocations, one "
         "point each; bar: mean ± sample SD over mice) of each decoder on each variant of the "
         "study, by their means. Adaptive decoders, which take one of them for each mouse, stand "
         "under their names. "

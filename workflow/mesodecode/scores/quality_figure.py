@@ -8,6 +8,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from mesodecode.base.files import counted, of_test_mice
 from mesodecode.base.natural_order import each_in_order
 from mesodecode.base.plots import (
     DASHED,
@@ -23,6 +24,7 @@ from mesodecode.base.roc_auc import roc_auc
 from mesodecode.decoders.predictions import Predictions
 from mesodecode.recordings.recording import Recording
 from mesodecode.scores.quality import BINS, NEAR, busiest_stretch, mean_band
+from mesodecode.study.allocation import share_mice
 
 STRETCH = 60.0  # s of the example
 FEWEST = 10  # frames of a bin of time, or of an allocation's probabilities, that is drawn
@@ -115,8 +117,11 @@ def roc(axes: Axes, curves: pd.DataFrame, table: pd.DataFrame, mice: Sequence[st
     by_mouse = chosen.pivot_table(index="test_mouse", columns="x", values="y")
     each = chosen.pivot(index="allocation", columns="x", values="y")
     x = each.columns.to_numpy()
-    bands = [(by_mouse, "0.75", f"95 % CI, {len(by_mouse)} mice")]
-    if len(each) > len(by_mouse):
+    bands = []
+    if not share_mice(by_mouse.index):  # sets that do are no units
+        units = of_test_mice(by_mouse.index).replace("test ", "")
+        bands.append((by_mouse, "0.75", f"95 % CI, {units}"))
+    if len(each) > len(by_mouse) or not bands:
         bands.append((each, "0.55", f"95 % CI, {len(each)} allocations"))
     for rows, grey, label in bands:
         if len(rows) > 1:
@@ -302,17 +307,19 @@ def shade_run(axes: Axes, seconds: np.ndarray, label: np.ndarray) -> None:
 
 def caption(table: pd.DataFrame, sessions: pd.DataFrame, trace: Trace) -> str:
     """Return the caption of `page`, in plain text."""
-    n, mice = len(table), table["test_mouse"].nunique()
+    n, mice = len(table), of_test_mice(table["test_mouse"])
+    over = "over the means of test mice and, darker, "
+    over = "" if share_mice(table["test_mouse"]) else over
     one = sessions.drop_duplicates(["test_mouse", "session"])
     none = sessions.groupby("session")["auc"].apply(lambda auc: auc.isna().all()).sum()
     far = table["error_far"].mean()
     beyond = f", beyond {table['error_far'].mean():.3f}" if np.isfinite(far) else ""
     known = table["threshold"].notna().sum()
     text = (
-        f"Test frames of {_count(n, 'allocation')} of {_count(mice, 'test mouse')} (colours); "
+        f"Test frames of {counted(n, 'allocation')} of {mice} (colours); "
         "thin lines and points: "
         "allocations, or mice in G and H. A: ROC curves and their mean; bands: pointwise 95 % CI "
-        "of the mean by Student's t over the means of test mice and, darker, over allocations, "
+        f"of the mean by Student's t {over}over allocations, "
         "which share mice, so that it is too narrow. B: precision and recall; dashed: mean share "
         "of run frames, the precision of chance. C: calibration in "
         f"{BINS} bins of equal width (thin: of {FEWEST} frames or more); thick: all frames pooled; "
@@ -340,11 +347,6 @@ def caption(table: pd.DataFrame, sessions: pd.DataFrame, trace: Trace) -> str:
         "transitions; run is shaded; dashed: 0.5"
     )
     return text + (", dotted: threshold." if np.isfinite(trace.threshold) else ".")
-
-
-def _count(n: int, what: str) -> str:
-    """Return "1 mouse", "2 mice" and the like."""
-    return f"{n} {what if n == 1 else what.replace('mouse', 'mice') + 's' * (what[-1] != 'e')}"
 
 
 def _each(axes: Axes, curves: pd.DataFrame, mice: Sequence[str]) -> None:

@@ -80,7 +80,7 @@ def caption(items: Sequence[Predictions], n_allocations: int) -> str:
     return (
         f"{target.name} as measured and as decoded in mice that a decoder has never seen: of each "
         "decoder the test session of median R² in its first allocation, and of that the "
-        f"{SHOWN:,} frames in which it varies most."
+        f"{SHOWN:,} frames, if there are more, in which it varies most."
     )
 
 

@@ -13,6 +13,7 @@ from matplotlib.colors import ListedColormap
 from matplotlib.figure import Figure
 from matplotlib.patches import Patch
 
+from mesodecode.base.files import counted
 from mesodecode.base.natural_order import each_in_order
 from mesodecode.base.plots import MM, STYLE, heat_map, markers, mouse_legend
 from mesodecode.shift.columns import OF_IMAGES, VERDICTS, column, of_decoder, predicted_of
@@ -148,9 +149,10 @@ def caption(table: pd.DataFrame) -> str:
         )
     return (
         f"{len(table)} rows: test sessions of {n} allocations ({mice} test mice) and "
-        f"{table['decoder'].nunique()} decoders. A: rows in distribution / shifted / unusable; the "
-        "colour is the median. B: % of the rows of a mouse beyond the first threshold of a measure "
-        "(of those that have it): left of the line of decoders, right of it of images alone. C: "
+        f"{counted(table['decoder'].nunique(), 'decoder')}. A: rows in distribution / shifted / "
+        "unusable; the colour is the median. B: % of the rows of a mouse beyond the first "
+        "threshold of a measure (of those that have it): left of the line of decoders, right of it "
+        "of images alone. C: "
         f"{axis} of test sessions over the one predicted from unlabelled data, by a regression "
         f"over the other test mice; a point is a session in an allocation.{error} The thresholds "
         "were set on simulated mice."
