@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from mesodecode.base.files import UserError
@@ -161,3 +163,11 @@ def test_numbers_of_a_table_are_read_as_such_and_names_as_they_are_written(name,
     path.write_text(path.read_text().replace(lacking, "x", 1))
     with pytest.raises(UserError, match=r"t\.tsv: "):
         read(path)
+
+
+def test_captions_of_snakemakes_report_that_all_targets_share_say_what_an_auc_stands_for():
+    folder = Path(__file__).parents[2] / "workflow/report"
+    names = "auc loss variants cohorts ceilings importance_checks importance_cutout"
+    for name in [*names.split(), "importance_times"]:
+        text = (folder / f"{name}.rst").read_text(encoding="utf-8")
+        assert "AUC (of another target its score)" in text, name
