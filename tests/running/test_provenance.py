@@ -332,9 +332,9 @@ BEHIND = {
     "train_rnn": 30,
     "train_cnn": 30,
     "finetune": 35,  # of each epoch of the CNN that is chosen
-    "predict": 29,
+    "predict": 30,
     "train_roi": 35,
-    "fit_linear": 17,  # with what fit-roi shares with it
+    "fit_linear": 18,  # with what fit-roi shares with it; the order of names
     "hold_out": 41,  # all kinds that are trained in one step; movies of sessions are compared
     "cutout": 65,  # through the one door to decoders of all kinds; compiled where that pays
     "shap": 41,  # two ways through a network; what of it is explained, and kept
