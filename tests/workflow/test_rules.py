@@ -21,7 +21,7 @@ from mesodecode.base.files import UserError
 from mesodecode.cli import options
 from mesodecode.running.locks import Lock
 from mesodecode.running.provenance import code_version
-from mesodecode.study import published, schema
+from mesodecode.study import importance, published, schema
 from mesodecode.study.kinds import KINDS
 
 
@@ -402,7 +402,7 @@ def test_every_list_is_there_only_while_its_files_are():
 def test_maps_are_listed_by_whom_they_are_of():
     lines = {
         "shap": {"decoder": "gru", "null_decoder": "null", "seeds": ["s2", "s3"]},
-        "cut": {"decoder": "cnn", "blocks": 2},
+        "cut": {"decoder": "cnn", "masks": "squares", "blocks": 2},
     }
     given = {
         "expand": lambda path, **of: (str(path), of),
@@ -413,14 +413,14 @@ def test_maps_are_listed_by_whom_they_are_of():
     outputs = SimpleNamespace(
         cutout=SimpleNamespace(output="cut"), shap=SimpleNamespace(output="shap")
     )
-    maps_of = function("maps_of", rules=outputs, CUTOUTS=["cut"], **given)
+    maps_of = function("maps_of", rules=outputs, importance=importance, **given)
     lists = function("map_lists", maps_of=maps_of, **given)
     checks, of = "r/importance/{importance}/{decoder}/{allocation}.check.h5", ["one", "two"]
     about = {"importance": "shap", "decoder": "gru", "allocation": of}
     assert lists("shap") == {
         "checks": (checks, about),
         **{
-            listed: ("shap", about | {"decoder": decoder, "block": None})
+            listed: ("shap", about | {"decoder": decoder, "block": range(1, 2)})
             for listed, decoder in (
                 *(("maps", "gru"), ("null", "null")),
                 *(("seed1", "s2"), ("seed2", "s3")),
