@@ -380,6 +380,17 @@ def test_cohort_verb_draws_every_session_and_says_n(tmp_path):
     assert [text.get_text() for text in speed.texts] == ["speed not recorded"]
 
 
+def test_long_names_of_mice_leave_room_for_the_axis():
+    cohort = pd.DataFrame({"mouse": [f"{'Cux2-CreERT2' * 3}-{n}" for n in "123"], "n_run": 3})
+    seconds = np.arange(9.0)
+    example = drawn.Activity("s", "m", seconds, seconds % 2, seconds, seconds)
+    figure = drawn.cohort_figure(cohort.assign(n_frames=9), example)
+    figure.canvas.draw()
+    labels = [axes.yaxis.label.get_window_extent() for axes in figure.axes]
+    assert all(0 < label.y0 < label.y1 < figure.bbox.y1 for label in labels)
+    assert labels[1].y0 > labels[2].y1  # one above the other
+
+
 def test_a_cohort_without_run_is_not_said_to_rest():
     """Of another target files need not know of run and rest; every frame is then 0."""
     cohort = pd.DataFrame({"mouse": ["a", "b"], "n_run": [0, 0], "n_frames": [9, 9]})

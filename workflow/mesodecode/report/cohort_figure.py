@@ -73,7 +73,8 @@ def cohort_figure(cohort: pd.DataFrame, example: Activity) -> Figure:
     As Fig 1C and 1D of Ajioka et al. 2024. `cohort` has columns mouse, session, n_frames, n_run.
     """
     mice = each_in_order(cohort["mouse"])
-    with new_figure(174, 70) as figure:
+    longest = max(map(len, mice))
+    with new_figure(174, 70 + 0.8 * max(0, longest - 12)) as figure:  # slanted names take height
         grid = figure.add_gridspec(2, 2, width_ratios=(1, 2.2))
         share = figure.add_subplot(grid[:, 0])
         for index, mouse in enumerate(mice):  # not seaborn's stripplot: see `plots.strip`
@@ -83,7 +84,7 @@ def cohort_figure(cohort: pd.DataFrame, example: Activity) -> Figure:
             pooled = mine["n_run"].sum() / mine["n_frames"].sum()
             share.plot([index - 0.38, index + 0.38], [pooled] * 2, color="black", lw=1.3)
         counts = cohort["mouse"].value_counts()
-        long = max(map(len, mice)) > 4
+        long = longest > 4
         slant = {"rotation": 35, "ha": "right", "rotation_mode": "anchor"} if long else {}
         break_ = " " if long else "\n"
         names = [f"{mouse}{break_}({counts[mouse]})" for mouse in mice]

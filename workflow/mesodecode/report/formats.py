@@ -19,7 +19,7 @@ from mesodecode.report import references
 
 PACKAGES = (
     *("mesodecode", "snakemake", "torch", "timm", "numpy", "scipy", "pandas", "scikit-learn"),
-    *("scikit-image", "h5py", "tifffile", "matplotlib", "shap"),
+    *("scikit-image", "h5py", "tifffile", "matplotlib", "shap", "statsmodels", "optuna"),
 )
 
 
