@@ -14,7 +14,7 @@ from mesodecode.study import schema, targets
 
 DEEP = (
     "Deep SHAP [@lundberg2017; @shrikumar2017], with Shapley values for the products within "
-    "recurrent units [@chen2022]"
+    "recurrent units, if there are some [@chen2022]"
 )
 
 
