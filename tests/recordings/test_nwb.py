@@ -34,10 +34,9 @@ MASKS = np.arange(2 * 3 * 4, dtype=np.float32).reshape(2, 3, 4)  # K, x, y
 SVT = np.arange(10.0).reshape(5, 2)  # T, K
 
 
-@pytest.fixture(scope="module")
-def path(tmp_path_factory):
-    start = datetime.datetime(2024, 1, 1, tzinfo=datetime.UTC)
-    file = NWBFile("d", "s1", start)
+def imaged():
+    """A session's file, the plane that is imaged, what is made of it, and its areas, none yet."""
+    file = NWBFile("d", "s1", datetime.datetime(2024, 1, 1, tzinfo=datetime.UTC))
     channel = OpticalChannel(name="c", description="d", emission_lambda=520.0)
     plane = file.create_imaging_plane(
         name="p", optical_channel=channel, description="d", device=file.create_device("camera"),
@@ -49,7 +48,13 @@ def path(tmp_path_factory):
     areas = segmentation.create_plane_segmentation(
         name="areas", description="d", imaging_plane=plane
     )
-    other = segmentation.create_plane_segmentation(
+    return file, plane, ophys, areas
+
+
+@pytest.fixture(scope="module")
+def path(tmp_path_factory):
+    file, plane, ophys, areas = imaged()
+    other = ophys["ImageSegmentation"].create_plane_segmentation(
         name="bare", description="d", imaging_plane=plane
     )
     areas.add_column("label", "not its own"), areas.add_column("location", "its own")
@@ -185,18 +190,7 @@ def test_one_file_of_all(capsys, opened, monkeypatch):
 @pytest.mark.filterwarnings("ignore:The linked table")
 def test_series_of_one_name_are_told_apart_by_what_they_are_in(monkeypatch):
     """NeuroConv calls both fluorescence and ΔF/F RoiResponseSeries."""
-    file = NWBFile("d", "s1", datetime.datetime(2024, 1, 1, tzinfo=datetime.UTC))
-    channel = OpticalChannel(name="c", description="d", emission_lambda=520.0)
-    plane = file.create_imaging_plane(
-        name="p", optical_channel=channel, description="d", device=file.create_device("camera"),
-        excitation_lambda=470.0, indicator="GCaMP6f", location="cortex",
-    )  # fmt: skip
-    ophys = file.create_processing_module("ophys", "d")
-    segmentation = ImageSegmentation()
-    ophys.add(segmentation)
-    areas = segmentation.create_plane_segmentation(
-        name="areas", description="d", imaging_plane=plane
-    )
+    file, plane, ophys, areas = imaged()
     areas.add_roi(pixel_mask=[(0, 0, 1.0)]), areas.add_roi(pixel_mask=[(1, 0, 1.0)])
     about = {"unit": "n.a.", "rate": 4.0}
     for number, kind in enumerate((Fluorescence, DfOverF), 1):
