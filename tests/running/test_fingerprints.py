@@ -263,6 +263,8 @@ def test_a_pipe_is_not_waited_for(tmp_path):
     os.mkfifo(tmp_path / "x.tif")
     with pytest.raises(OSError, match="a pipe or device"):
         fingerprints.fingerprint(tmp_path / "x.tif")
+    with pytest.raises(IsADirectoryError):
+        sha256(tmp_path)
     with (
         pytest.raises(UserError, match="said by the reader"),
         fingerprints.Watched({"movie": tmp_path / "x.tif"}),

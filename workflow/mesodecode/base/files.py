@@ -164,9 +164,10 @@ def read_json(path: str | Path, do: str = "") -> Any:
 def sha256(path: str | Path, stopped: Callable[[], bool] = lambda: False) -> str:
     """Return the SHA-256 of a file as 64 hexadecimal digits, read in blocks until `stopped`.
 
-    Raises OSError if it is a pipe or device, which might be waited for without end.
+    Raises OSError if it is a folder, or a pipe or device, which might be waited for without end.
     """
-    if Path(path).exists() and not Path(path).is_file():
+    path = Path(path)
+    if path.exists() and not (path.is_file() or path.is_dir()):
         raise OSError(errno.EINVAL, "a pipe or device, not a file", str(path))
     digest, block = hashlib.sha256(), memoryview(bytearray(1 << 20))
     with open(path, "rb", buffering=0) as file:
